@@ -42,7 +42,11 @@ class Sensitivity(StrEnum):
 
 
 SENSITIVE_IDENTIFIERS = frozenset({"iban", "national_id", "passport", "driving_licence"})
-"""Identifier types whose ``value`` is sensitive; the others' are personal. ``customer_number``, ``chamber_of_commerce`` and ``vat`` are the other types in common use; any lower-case name is allowed."""
+"""Identifier types whose ``value`` is sensitive; the others' are personal.
+
+``customer_number``, ``chamber_of_commerce`` and ``vat`` are the other types in common use; any lower-case name is
+allowed.
+"""
 
 PARTY_TYPES = ("person", "organisation")
 GENDERS = ("male", "female", "other")

@@ -52,10 +52,11 @@ class Document:
             return model.model_validate(self.data)
         except ValidationError as error:
             raise ConfigurationError(
-                [self._problem_of(detail, model) for detail in error.errors(include_url=False)]
+                [self.problem_of(detail, model) for detail in error.errors(include_url=False)]
             ) from None
 
-    def _problem_of(self, detail: Any, model: type[BaseModel]) -> Problem:
+    def problem_of(self, detail: Any, model: type[BaseModel]) -> Problem:
+        """Return one entry of pydantic's ``ValidationError.errors()`` as a located problem."""
         path = tuple(part for part in detail["loc"])
         while path and path not in self.places and path[:-1] not in self.places:
             path = path[:-1]  # pydantic appends the tag of a union's branch, which the file does not hold
@@ -108,9 +109,7 @@ def parse(text: str, file: Path) -> Document:
             )
         ) from None
     except YAMLError as error:
-        raise ConfigurationError(
-            Problem(message=f"not valid YAML: {error}", location=Location(file=file))
-        ) from None
+        raise ConfigurationError(Problem(message=f"not valid YAML: {error}", location=Location(file=file))) from None
     if tree is None:
         tree = CommentedMap()
     if not isinstance(tree, CommentedMap):

@@ -56,9 +56,7 @@ class VoegError(Exception):
     def __init__(self, problems: Problem | str | Iterable[Problem], *, remedy: str | None = None) -> None:
         if isinstance(problems, str):
             problems = Problem(message=problems, remedy=remedy)
-        self.problems: tuple[Problem, ...] = (
-            (problems,) if isinstance(problems, Problem) else tuple(problems)
-        )
+        self.problems: tuple[Problem, ...] = (problems,) if isinstance(problems, Problem) else tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 

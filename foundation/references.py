@@ -34,9 +34,7 @@ def resolve(text: str, *, base: Path, env: Mapping[str, str] | None = None) -> S
         try:
             return SecretStr(path.read_text(encoding="utf-8").rstrip("\n"))
         except OSError as error:
-            raise ConfigurationError(
-                Problem(message=f"cannot read the secret file {path}: {error.strerror}")
-            ) from None
+            raise ConfigurationError(Problem(message=f"cannot read the secret file {path}: {error.strerror}")) from None
 
     def value(match: re.Match[str]) -> str:
         name, default = match.group(1), match.group(2)
