@@ -1,0 +1,100 @@
+"""Fixtures that many tests share: real servers, ODBC drivers, and the real data that lies beside the project."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import servers
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test that asks for the real data, so that ``-m external_data`` finds them all."""
+    for item in items:
+        if "external_data" in getattr(item, "fixturenames", ()):
+            item.add_marker("external_data")
+
+
+@pytest.fixture(scope="session")
+def project_root() -> Path:
+    """The folder that holds pyproject.toml."""
+    return PROJECT
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_node() -> Iterator[servers.RabbitMQ]:
+    """The session's RabbitMQ node; tests use ``rabbitmq``, which makes sure that it runs."""
+    with servers.server_folder("rabbitmq") as folder:
+        node = servers.RabbitMQ(folder)
+        try:
+            node.start()
+            yield node
+        finally:
+            node.close()
+
+
+@pytest.fixture
+def rabbitmq(rabbitmq_node: servers.RabbitMQ) -> Iterator[servers.RabbitMQ]:
+    """A running RabbitMQ: ``.url``, and ``.stop()``, ``.kill()``, ``.start()`` for outages.
+
+    The node is shared by the session, so name queues and exchanges after the test; an outage ends with the test.
+    """
+    yield rabbitmq_node
+    rabbitmq_node.ensure_running()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[servers.PostgreSQL]:
+    """The session's PostgreSQL server."""
+    with servers.server_folder("postgres") as folder:
+        server = servers.PostgreSQL(folder)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.close()
+
+
+@pytest.fixture
+def postgres_database(postgres_server: servers.PostgreSQL) -> Iterator[Callable[[], str]]:
+    """A function that makes a fresh, empty database and returns its SQLAlchemy URL; dropped after the test."""
+    names: list[str] = []
+
+    def create() -> str:
+        names.append(postgres_server.create_database())
+        return postgres_server.url(names[-1])
+
+    yield create
+    for name in names:
+        postgres_server.drop_database(name)
+
+
+@pytest.fixture
+def postgres_url(postgres_database: Callable[[], str]) -> str:
+    """The SQLAlchemy URL (``postgresql+psycopg://…``) of a database made for this test."""
+    return postgres_database()
+
+
+@pytest.fixture(scope="session")
+def odbc_sqlite_driver() -> str:
+    """The SQLite ODBC driver, fit for ``Driver=``."""
+    return servers.odbc_driver("libsqlite3odbc.so", "unixodbc libsqliteodbc")
+
+
+@pytest.fixture(scope="session")
+def odbc_postgres_driver() -> str:
+    """The PostgreSQL ODBC driver (Unicode), fit for ``Driver=``."""
+    return servers.odbc_driver("psqlodbcw.so", "unixodbc odbc-postgresql")
+
+
+@pytest.fixture(scope="session")
+def external_data() -> Path:
+    """The folder of real data that nobody here wrote; a test that asks for it is skipped where it is absent."""
+    folder = Path(os.environ.get("VOEG_EXTERNAL_DATA") or PROJECT.parent / "shared" / "data")
+    if not (folder / "historical").is_dir():
+        pytest.skip(f"no real data at {folder}; put it there or set VOEG_EXTERNAL_DATA")
+    return folder
