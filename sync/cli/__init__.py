@@ -1,0 +1,48 @@
+"""The command ``voeg``: one function per command, each opens the estate, runs a use case and prints its answer.
+
+Rooms above this one add their commands through the entry points ``voeg.commands``: a function that takes the app.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points, version
+from typing import Annotated
+
+import typer
+
+from sync.cli import customers, estates, golden_records, quarantines, sources
+from sync.cli.console import out
+
+app = typer.Typer(
+    name="voeg",
+    help="Voeg: the cement between the customer systems an organisation already has.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # a stack trace must not print local values: they may be a customer's
+    add_completion=False,
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        out.print(f"voeg {version('voeg')}")
+        raise typer.Exit
+
+
+@app.callback()
+def voeg(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """Voeg: the cement between the customer systems an organisation already has."""
+
+
+for room in (estates, sources, golden_records, customers, quarantines):
+    room.register(app)
+for command in sorted(entry_points(group="voeg.commands"), key=lambda point: point.name):
+    command.load()(app)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

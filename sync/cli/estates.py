@@ -1,0 +1,57 @@
+"""Commands about an estate as a whole: init, status."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sync.cli.console import (
+    HERE,
+    EstateOption,
+    JsonOption,
+    note,
+    open_here,
+    print_json,
+    print_table,
+    reports_errors,
+)
+from sync.init import init as make_estate
+from sync.status import status as estate_status
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    app.command()(init)
+    app.command()(status)
+
+
+@reports_errors
+def init(folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to make.")]) -> None:
+    """Make an empty estate: conf/ with every setting explained, and mappings/ with one to start from."""
+    for file in make_estate(folder):
+        note(f"made {file}")
+    note(f"next: edit {folder}/mappings/, then voeg check --estate {folder}")
+
+
+@reports_errors
+def status(estate: EstateOption = HERE, as_json: JsonOption = False) -> None:
+    """Show what the store holds, how each source stands, and what waits."""
+    found = estate_status(open_here(estate))
+    if as_json:
+        print_json(found.as_dict())
+        return
+    print_table(
+        "Sources",
+        ("source", "state", "last run", "read", "landed", "quarantined", "live", "problem"),
+        [
+            (s.source, s.state, s.last_run or "never", s.read, s.landed, s.quarantined, s.live, s.problem or "")
+            for s in found.sources
+        ],
+    )
+    print_table("Store", ("what", "how many"), list(found.totals.items()))
+    if found.totals["outbox"]:
+        note(f"{found.totals['outbox']:,} events wait in the outbox; 'voeg publish' sends them")
+    if found.totals["work"]:
+        note(f"{found.totals['work']:,} changed records wait to be resolved; 'voeg resolve' does it")
