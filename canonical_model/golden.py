@@ -1,0 +1,231 @@
+"""The golden record: what survives of one customer, as a frame, as canonical JSON and as a typed value.
+
+A golden record holds the party's content and the satellites that describe the customer now (products, consents,
+relationships). Contacts are history: they are stored and paged by entity and are no part of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from functools import cache
+from types import MappingProxyType
+from typing import Any, Literal
+
+import polars as pl
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict
+
+from canonical_model.schema import (
+    CANONICAL_VERSION,
+    PARTY,
+    SCHEMAS,
+    SENSITIVE_IDENTIFIERS,
+    Kind,
+    Sensitivity,
+)
+
+SATELLITES: Mapping[Kind, str] = MappingProxyType(
+    {Kind.PRODUCT: "products", Kind.CONSENT: "consents", Kind.RELATIONSHIP: "relationships"}
+)
+"""The satellites that a golden record holds, and the name of their list in it."""
+
+GOLDEN = pa.schema(
+    [
+        pa.field("canonical_version", pa.int64(), metadata={"sensitivity": Sensitivity.NONE.value}),
+        *PARTY,
+        *(
+            pa.field(name, pa.list_(pa.struct(list(SCHEMAS[kind]))), metadata={"sensitivity": "personal"})
+            for kind, name in SATELLITES.items()
+        ),
+    ]
+)
+"""The golden record as one Arrow schema; ``canonical_version`` is the version of the model that it was made with."""
+
+
+@cache
+def golden_schema() -> pl.Schema:
+    """Return the Polars schema of golden values: ``canonical_version``, party content, one list per satellite."""
+    return pl.Schema(pl.from_arrow(GOLDEN.empty_table()).schema)  # type: ignore[union-attr]
+
+
+def encode(values: pl.DataFrame) -> pl.Series:
+    """Return canonical JSON (String, one text a row) of the columns of ``golden_schema``.
+
+    Fields in schema order, nulls left out at every level, dates as ``YYYY-MM-DD``, times as UTC with ``Z``. Equal
+    values give equal texts, so a golden record changed exactly when its text did.
+    """
+    plain = values.select(_plain_times(pl.col(name), dtype) for name, dtype in golden_schema().items())
+    return without_nulls(plain.select(pl.struct(pl.all()).struct.json_encode()).to_series()).alias("payload")
+
+
+def decode(payloads: pl.Series) -> pl.DataFrame:
+    """Return the golden values (``golden_schema``) of canonical JSON texts; a null text gives a row of nulls."""
+    return payloads.cast(pl.String).str.json_decode(pl.Struct(golden_schema())).to_frame("golden").unnest("golden")
+
+
+def without_nulls(texts: pl.Series) -> pl.Series:
+    """Return compact JSON texts without the members that are null.
+
+    Safe inside strings: there every quote follows a backslash, so ``"name":null`` can only match a member.
+    """
+    return texts.str.replace_all(r',"[a-z_]+":null', "").str.replace_all(r'\{"[a-z_]+":null,?', "{")
+
+
+def _plain_times(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """Write the times inside a column as text; dates are already written as ISO by the JSON encoder."""
+    if isinstance(dtype, pl.Datetime):
+        return column.dt.to_string("%Y-%m-%dT%H:%M:%S%.fZ")
+    if isinstance(dtype, pl.List) and isinstance(dtype.inner, pl.Struct):
+        times = [field.name for field in dtype.inner.fields if isinstance(field.dtype, pl.Datetime)]
+        if times:
+            written = [pl.element().struct.field(name).dt.to_string("%Y-%m-%dT%H:%M:%S%.fZ") for name in times]
+            return column.list.eval(pl.element().struct.with_fields(*written))
+    return column
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    def __repr__(self) -> str:
+        """Name the type only: what it holds is personal data."""
+        return f"<{type(self).__name__}>"
+
+    __str__ = __repr__
+
+
+class Address(_Part):
+    """A postal address in one role."""
+
+    kind: str | None = None
+    street: str | None = None
+    house_number: str | None = None
+    house_number_suffix: str | None = None
+    postcode: str | None = None
+    city: str | None = None
+    region: str | None = None
+    country: str | None = None
+    valid_from: date | None = None
+    valid_to: date | None = None
+
+
+class Phone(_Part):
+    """A phone number in E.164."""
+
+    kind: str | None = None
+    number: str | None = None
+
+
+class Email(_Part):
+    """An e-mail address."""
+
+    kind: str | None = None
+    address: str | None = None
+
+
+class Identifier(_Part):
+    """A number that names the customer somewhere; its type says where."""
+
+    type: str | None = None
+    value: str | None = None
+
+
+class Attribute(_Part):
+    """A free typed attribute."""
+
+    name: str | None = None
+    value: str | None = None
+
+
+class Product(_Part):
+    """A product that the customer has or had."""
+
+    product_type: str | None = None
+    name: str | None = None
+    number: str | None = None
+    status: str | None = None
+    started_on: date | None = None
+    ended_on: date | None = None
+    attributes: tuple[Attribute, ...] = ()
+
+
+class Consent(_Part):
+    """What the customer allowed or refused, for one purpose over one channel."""
+
+    purpose: str | None = None
+    channel: str | None = None
+    granted: bool | None = None
+    recorded_on: datetime | None = None
+    attributes: tuple[Attribute, ...] = ()
+
+
+class Relationship(_Part):
+    """A tie to another party, named by its source record or by an identifier."""
+
+    relationship_type: str | None = None
+    other_source: str | None = None
+    other_record_id: str | None = None
+    other_identifier_type: str | None = None
+    other_identifier_value: str | None = None
+    valid_from: date | None = None
+    valid_to: date | None = None
+    attributes: tuple[Attribute, ...] = ()
+
+
+class GoldenRecord(_Part):
+    """The golden record at the edges of the system (HTTP, events): the same fields as ``GOLDEN``, typed."""
+
+    canonical_version: int = CANONICAL_VERSION
+    party_type: Literal["person", "organisation"] | None = None
+    title: str | None = None
+    initials: str | None = None
+    given_name: str | None = None
+    infix: str | None = None
+    family_name: str | None = None
+    organisation_name: str | None = None
+    birth_date: date | None = None
+    birth_place: str | None = None
+    gender: Literal["male", "female", "other"] | None = None
+    language: str | None = None
+    occupation: str | None = None
+    addresses: tuple[Address, ...] = ()
+    phones: tuple[Phone, ...] = ()
+    emails: tuple[Email, ...] = ()
+    identifiers: tuple[Identifier, ...] = ()
+    attributes: tuple[Attribute, ...] = ()
+    products: tuple[Product, ...] = ()
+    consents: tuple[Consent, ...] = ()
+    relationships: tuple[Relationship, ...] = ()
+
+
+def without_sensitive(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a golden record (its JSON as plain data) as a reader who is not entitled may see it.
+
+    Works from the sensitivities in the schemas. Whether an identifier is sensitive depends on its type: those in
+    ``SENSITIVE_IDENTIFIERS``, and those without a type, leave as a whole; a customer number stays.
+    """
+    seen = _strip(payload, GOLDEN)
+    identifiers = [each for each in payload.get("identifiers", ()) if not _is_sensitive(each.get("type"))]
+    if identifiers:
+        seen["identifiers"] = identifiers
+    for stripped, whole in zip(seen.get("relationships", ()), payload.get("relationships", ()), strict=True):
+        if "other_identifier_value" in whole and not _is_sensitive(whole.get("other_identifier_type")):
+            stripped["other_identifier_value"] = whole["other_identifier_value"]
+    return {name: seen[name] for name in payload if name in seen}
+
+
+def _is_sensitive(identifier_type: str | None) -> bool:
+    return identifier_type is None or identifier_type in SENSITIVE_IDENTIFIERS
+
+
+def _strip(values: Mapping[str, Any], fields: pa.Schema | pa.StructType) -> dict[str, Any]:
+    """Leave out the sensitive fields, and those that the schema does not know."""
+    kept: dict[str, Any] = {}
+    for field in fields:
+        if field.name not in values or field.metadata[b"sensitivity"] == b"sensitive":
+            continue
+        value = values[field.name]
+        if pa.types.is_list(field.type) and value is not None:
+            value = [_strip(element, field.type.value_type) for element in value]
+        kept[field.name] = value
+    return kept

@@ -1,0 +1,394 @@
+"""Golden records of many entities at once: which value of which source record survives, and where it came from.
+
+Column-wise throughout. For each field group the members' values become *candidates*, the candidates are ranked by
+one total order (what the rule asks for, then ``since``, then source priority, then a hash of the record key), and
+the first of each entity survives. Nulls are no candidates. Nothing depends on the order of the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+import duckdb
+import polars as pl
+
+from canonical_model.golden import SATELLITES, encode, golden_schema, without_nulls
+from canonical_model.schema import CANONICAL_VERSION, PARTY, Kind, content_schema
+from golden.rules import LISTS, Choice, Keep, Rule, Rules
+
+MOMENT = pl.Datetime("us", "UTC")
+
+OVERRIDES = pl.Schema(
+    {
+        "entity_id": pl.Int64(),
+        "path": pl.String(),
+        "value": pl.String(),
+        "author": pl.String(),
+        "created_at": MOMENT,
+    }
+)
+"""A steward's word: ``path`` is a field of ``golden_schema``, ``value`` its JSON (null: the field must be empty)."""
+
+GOLDEN_RECORDS = pl.Schema({"entity_id": pl.Int64(), "payload": pl.String(), "provenance": pl.String()})
+
+ONCE = frozenset({"phones", "emails"})
+"""Lists in which one value stands once, whatever kinds the sources give it. (An address may have several roles.)"""
+
+OWN_NAME: Mapping[Kind, tuple[str, ...]] = {
+    Kind.PRODUCT: ("product_type", "number"),
+    Kind.CONSENT: ("purpose", "channel"),
+    Kind.RELATIONSHIP: (
+        "relationship_type",
+        "other_source",
+        "other_record_id",
+        "other_identifier_type",
+        "other_identifier_value",
+    ),
+}
+"""What tells two satellites of one customer apart; of those that agree in it, one survives, as a whole."""
+
+_ORIGIN = ("data_source", "record_id", "since", "rule", "author")
+_VALIDITY = ("valid_from", "valid_to")
+
+
+def compute(
+    members: pl.DataFrame,
+    satellites: Mapping[Kind, pl.DataFrame],
+    rules: Rules,
+    overrides: pl.DataFrame | None,
+    as_of: date,
+) -> pl.DataFrame:
+    """Return the golden records of the entities that have members.
+
+    Args:
+        members: the live source records: entity_id Int64, record_no Int64, data_source String, record_id String,
+            changed_at, since Struct{field group: Datetime[us, UTC]}, and the content columns of a party.
+        satellites: the same for products, consents and relationships, with their content; other kinds are ignored.
+        rules: from ``golden.rules.load``.
+        overrides: columns ``OVERRIDES``, or None. The last word on a field wins over every source.
+        as_of: the day for which values must be valid; those that start later or ended before do not survive.
+
+    Returns:
+        Columns ``GOLDEN_RECORDS``, one row per entity in the order of entity_id: ``payload`` is canonical JSON,
+        ``provenance`` a JSON object from payload path (``birth_date``, ``addresses[0]``) to its origin
+        ``{data_source, record_id, since, rule}``, or ``{rule: override, author, since}``.
+    """
+    members = _tie_broken(members, rules)
+    values = members.select(pl.col("entity_id").unique().sort())
+    origins: list[pl.DataFrame] = []
+    for fields, choice in rules.scalars():
+        winners = _surviving_fields(members, fields, choice, rules)
+        values = values.join(winners.select("entity_id", *fields), on="entity_id", how="left")
+        origins += [_origins(winners.filter(pl.col(name).is_not_null()), pl.lit(name)) for name in fields]
+    for name in LISTS:
+        survivors = _surviving_elements(members, name, rules, as_of)
+        values, origins = _with_list(values, origins, survivors, name)
+    for kind, name in SATELLITES.items():
+        survivors = _surviving_satellites(satellites.get(kind), kind, rules, as_of)
+        values, origins = _with_list(values, origins, survivors, name)
+    if overrides is not None and not overrides.is_empty():
+        values, origins = _overridden(values, origins, overrides)
+    values = values.with_columns(canonical_version=pl.lit(CANONICAL_VERSION, pl.Int64))
+    provenance = _provenance(pl.concat(origins))
+    return (
+        values.select("entity_id", payload=encode(values))
+        .join(provenance, on="entity_id", how="left", maintain_order="left")
+        .with_columns(pl.col("provenance").fill_null("{}"))
+        .select(GOLDEN_RECORDS.names())
+    )
+
+
+def next_change(members: pl.DataFrame, satellites: Mapping[Kind, pl.DataFrame], as_of: date) -> pl.DataFrame:
+    """Return the next day on which validity alone may change a golden record.
+
+    Same frames as ``compute``. Columns: entity_id Int64, on Date (always after ``as_of``); entities for which
+    nothing starts or ends in the future are left out.
+    """
+    spans = [members.select("entity_id", pl.col("addresses")).explode("addresses").unnest("addresses")]
+    related = satellites.get(Kind.RELATIONSHIP)
+    if related is not None:
+        spans.append(related)
+    days = pl.concat(
+        span.select("entity_id", on=day)
+        for span in spans
+        for day in (pl.col("valid_from"), pl.col("valid_to").dt.offset_by("1d"))
+    )
+    return days.filter(pl.col("on") > as_of).group_by("entity_id").agg(pl.col("on").min()).sort("entity_id")
+
+
+def _tie_broken(records: pl.DataFrame, rules: Rules) -> pl.DataFrame:
+    """Add ``_tie`` (UInt32): the place of each record in the order of source priority, then hash of its key."""
+    keyed = records.with_columns(
+        _place_in(rules.sources, rules).alias("_priority"), _hash_of_key(records).alias("_hash")
+    )
+    return keyed.sort("_priority", "_hash").with_row_index("_tie").drop("_priority", "_hash")
+
+
+def _hash_of_key(records: pl.DataFrame) -> pl.Series:
+    """Hash the record keys by MD5: the same in every version of every library, so that ties stay where they fell."""
+    keys = records.select(pl.concat_str("data_source", pl.lit("\x1f"), "record_id").alias("key"))
+    with duckdb.connect() as connection:
+        hashed = connection.from_arrow(keys.to_arrow()).select("md5_number_lower(key) AS hash").to_arrow_table()
+    return pl.Series(hashed.column("hash"))
+
+
+def _place_in(sources: Sequence[str], rules: Rules) -> pl.Expr:
+    """Return the place of a record's source, or of the system it is read from, in a list; unlisted ones come last."""
+    places = {name: place for place, name in enumerate(sources)}
+    for source, system in rules.systems.items():
+        if source not in places and system in places:
+            places[source] = places[system]
+    if not places:
+        return pl.lit(0, pl.UInt32)
+    return pl.col("data_source").replace_strict(
+        list(places), list(places.values()), default=len(sources), return_dtype=pl.UInt32
+    )
+
+
+def _since(records: pl.DataFrame, *groups: str) -> pl.Expr:
+    """Return when the source first gave its present value of these field groups, the latest of them."""
+    dtype = records.schema["since"]
+    known = {entry.name for entry in dtype.fields} if isinstance(dtype, pl.Struct) else set()
+    found = [pl.col("since").struct.field(group) for group in groups if group in known]
+    return pl.max_horizontal(found).cast(MOMENT) if found else pl.lit(None, MOMENT)
+
+
+def _ranked(
+    candidates: pl.DataFrame, within: Sequence[str], fields: Sequence[str], choice: Choice, rules: Rules
+) -> pl.DataFrame:
+    """Sort candidates by entity and rank, best first; adds ``rule``.
+
+    Needs the columns entity_id, data_source, record_id, since, _tie and the fields; may have valid_from and
+    _position, which break ties inside one record.
+    """
+    grade: pl.Expr = pl.lit(0, pl.Int64)
+    if choice.rule is Rule.SOURCE_PRIORITY:
+        grade = -_place_in(choice.sources, rules).cast(pl.Int64)
+    elif choice.rule is Rule.MOST_FREQUENT:
+        grade = pl.col("_tie").n_unique().over(*within, *fields).cast(pl.Int64)
+    elif choice.rule is Rule.LONGEST:
+        texts = [pl.col(name).str.len_chars() for name in fields if candidates.schema[name] == pl.String]
+        grade = pl.sum_horizontal(texts).cast(pl.Int64)
+    later_first = ["since", *(name for name in ("valid_from",) if name in candidates.columns)]
+    earlier_first = ["_tie", *(name for name in ("_position",) if name in candidates.columns)]
+    return (
+        candidates.with_columns(grade.alias("_grade"), pl.lit(choice.rule.value).alias("rule"))
+        .sort(
+            "entity_id",
+            "_grade",
+            *later_first,
+            *earlier_first,
+            descending=[False, True, *(True for _ in later_first), *(False for _ in earlier_first)],
+            nulls_last=True,
+        )
+        .drop("_grade")
+    )
+
+
+def _surviving_fields(members: pl.DataFrame, fields: Sequence[str], choice: Choice, rules: Rules) -> pl.DataFrame:
+    """Return one row per entity: the fields as the winning record has them, and where they came from."""
+    group = _group_of(fields[0])
+    candidates = members.filter(pl.any_horizontal(pl.col(name).is_not_null() for name in fields)).select(
+        "entity_id", "data_source", "record_id", _since(members, group).alias("since"), "_tie", *fields
+    )
+    ranked = _ranked(candidates, ["entity_id"], fields, choice, rules)
+    return ranked.unique("entity_id", keep="first", maintain_order=True)
+
+
+def _surviving_elements(members: pl.DataFrame, name: str, rules: Rules, as_of: date) -> pl.DataFrame:
+    """Return the elements of a list that survive, in the order in which they stand in the golden record."""
+    choice = rules.choice(name)
+    element = _element_type(name)
+    kind, *values = [entry.name for entry in element.fields if entry.name not in _VALIDITY]
+    candidates = _valid(
+        members.filter(pl.col(name).list.len() > 0)
+        .select(
+            "entity_id",
+            "data_source",
+            "record_id",
+            _since(members, name).alias("since"),
+            "_tie",
+            name,
+            _position=pl.int_ranges(pl.col(name).list.len()),
+        )
+        .explode(name, "_position")
+        .unnest(name),
+        as_of,
+    )
+    slot = ["entity_id", kind]
+    survivors = _ranked(candidates, slot, values, choice, rules).unique(
+        [*slot, *values], keep="first", maintain_order=True
+    )
+    survivors = survivors.filter((pl.int_range(pl.len()).over(slot) == 0) | _keeps_all(kind, choice))
+    survivors = _said_once(survivors, kind, values, everywhere=name in ONCE)
+    return survivors.sort("entity_id", kind, maintain_order=True, nulls_last=True).select(
+        "entity_id",
+        *("data_source", "record_id", "since", "rule"),
+        pl.struct(entry.name for entry in element.fields).alias(name),
+    )
+
+
+def _said_once(survivors: pl.DataFrame, kind: str, values: Sequence[str], *, everywhere: bool) -> pl.DataFrame:
+    """Leave out what stands there already: an element without a kind, or ``everywhere`` one under another kind."""
+    named_first = survivors.sort(pl.col(kind).is_null(), maintain_order=True)
+    again = pl.int_range(pl.len()).over("entity_id", *values) > 0
+    return named_first.filter(~(again & (pl.lit(everywhere) | pl.col(kind).is_null())))
+
+
+def _surviving_satellites(records: pl.DataFrame | None, kind: Kind, rules: Rules, as_of: date) -> pl.DataFrame:
+    """Return the satellites that survive, each as a whole, in the order in which they stand in the golden record."""
+    name = SATELLITES[kind]
+    fields = content_schema(kind).names()
+    if records is None or records.is_empty():
+        return _no_survivors(name)
+    choice = rules.choice(name)
+    groups = [entry.name for entry in _struct(records.schema["since"]).fields]
+    candidates = _valid(
+        _tie_broken(records, rules).select(
+            "entity_id",
+            "data_source",
+            "record_id",
+            _since(records, *groups).alias("since"),
+            "_tie",
+            *fields,
+            _own_name(kind).alias("_own_name"),
+        ),
+        as_of,
+    )
+    if kind is Kind.CONSENT:  # a consent says itself when it was given; only the rest goes by when we heard of it
+        candidates = candidates.with_columns(pl.coalesce("recorded_on", "since").alias("since"))
+    texts = [each for each in fields if candidates.schema[each] == pl.String]
+    ranked = _ranked(candidates, ["entity_id", "_own_name"], texts, choice, rules)
+    return (
+        ranked.unique(["entity_id", "_own_name"], keep="first", maintain_order=True)
+        .sort("entity_id", *OWN_NAME[kind], "_tie", nulls_last=True)
+        .select("entity_id", "data_source", "record_id", "since", "rule", pl.struct(fields).alias(name))
+    )
+
+
+def _own_name(kind: Kind) -> pl.Expr:
+    """Return what names a satellite within its customer; a product without a number is known by its record."""
+    names = pl.struct(OWN_NAME[kind]).struct.json_encode()
+    if kind is not Kind.PRODUCT:
+        return names
+    by_record = pl.struct("data_source", "record_id").struct.json_encode()
+    return pl.when(pl.col("number").is_null()).then(by_record).otherwise(names)
+
+
+def _valid(candidates: pl.DataFrame, as_of: date) -> pl.DataFrame:
+    """Leave out what starts after the day or ended before it; a start counts as a moment of news, as ``since`` does."""
+    if "valid_from" not in candidates.columns:
+        return candidates
+    started = pl.col("valid_from").is_null() | (pl.col("valid_from") <= as_of)
+    running = pl.col("valid_to").is_null() | (pl.col("valid_to") >= as_of)
+    news = pl.max_horizontal("since", pl.col("valid_from").cast(pl.Datetime("us")).dt.replace_time_zone("UTC"))
+    return candidates.filter(started & running).with_columns(news.alias("since"))
+
+
+def _with_list(
+    values: pl.DataFrame, origins: list[pl.DataFrame], survivors: pl.DataFrame, name: str
+) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+    """Add a list column to the values, and the origin of each of its elements."""
+    lists = survivors.group_by("entity_id", maintain_order=True).agg(name)
+    position = pl.int_range(pl.len()).over("entity_id").cast(pl.String)
+    return (
+        values.join(lists, on="entity_id", how="left"),
+        [*origins, _origins(survivors, pl.concat_str(pl.lit(f"{name}["), position, pl.lit("]")))],
+    )
+
+
+def _origins(winners: pl.DataFrame, path: pl.Expr) -> pl.DataFrame:
+    return winners.select(
+        "entity_id",
+        path.alias("path"),
+        "data_source",
+        "record_id",
+        pl.col("since").cast(MOMENT),
+        "rule",
+        pl.lit(None, pl.String).alias("author"),
+    )
+
+
+def _overridden(
+    values: pl.DataFrame, origins: list[pl.DataFrame], overrides: pl.DataFrame
+) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+    """Put the stewards' values in the place of the surviving ones, and name the stewards as their origin."""
+    last = (
+        overrides.select(OVERRIDES.names())
+        .join(values.select("entity_id"), on="entity_id", how="semi")
+        .sort("created_at", "author", "value")
+        .unique(["entity_id", "path"], keep="last", maintain_order=True)
+    )
+    spoken_for = last.select("entity_id", field="path")
+    kept = [
+        part.with_columns(field=_field_of_path())
+        .join(spoken_for, on=["entity_id", "field"], how="anti", maintain_order="left")
+        .drop("field")
+        for part in origins
+    ]
+    for (name,), words in last.partition_by("path", as_dict=True, maintain_order=True).items():
+        spoken = words.select("entity_id", pl.col("value").str.json_decode(golden_schema()[name]), _spoken=True)
+        values = (
+            values.join(spoken, on="entity_id", how="left", maintain_order="left")
+            .with_columns(pl.when("_spoken").then("value").otherwise(name).alias(name))
+            .drop("value", "_spoken")
+        )
+    stewards = last.filter(pl.col("value").is_not_null()).select(
+        "entity_id",
+        "path",
+        pl.lit(None, pl.String).alias("data_source"),
+        pl.lit(None, pl.String).alias("record_id"),
+        pl.col("created_at").alias("since"),
+        pl.lit("override").alias("rule"),
+        "author",
+    )
+    return values, [*kept, stewards]
+
+
+def _provenance(origins: pl.DataFrame) -> pl.DataFrame:
+    """Fold the origins of each entity into one JSON object, in the order of the golden record's fields."""
+    order = {name: place for place, name in enumerate(golden_schema().names())}
+    written = origins.with_columns(
+        pl.col("since").dt.to_string("%Y-%m-%dT%H:%M:%S%.fZ"),
+        _field_of_path().replace_strict(order, return_dtype=pl.UInt8).alias("_place"),
+    ).sort("entity_id", "_place", maintain_order=True)
+    origin = without_nulls(written.select(pl.struct(_ORIGIN).struct.json_encode()).to_series())
+    entry = pl.concat_str(pl.lit('"'), "path", pl.lit('":'), origin.alias("origin"))
+    return (
+        written.select("entity_id", entry.alias("entry"))
+        .group_by("entity_id", maintain_order=True)
+        .agg(pl.concat_str(pl.lit("{"), pl.col("entry").str.join(","), pl.lit("}")).alias("provenance"))
+    )
+
+
+def _field_of_path() -> pl.Expr:
+    """Return the field that a provenance path is about: ``addresses`` of ``addresses[0]``."""
+    return pl.col("path").str.replace(r"\[\d+\]$", "")
+
+
+def _keeps_all(kind: str, choice: Choice) -> pl.Expr:
+    exceptions = [name for name, keep in choice.keep_of.items() if keep is not choice.keep]
+    excepted = pl.col(kind).is_in(exceptions).fill_null(False)
+    return ~excepted if choice.keep is Keep.ALL else excepted
+
+
+def _group_of(field: str) -> str:
+    return str(PARTY.field(field).metadata[b"group"].decode())
+
+
+def _element_type(name: str) -> pl.Struct:
+    """Return the type of the elements of a list field."""
+    dtype = golden_schema()[name]
+    return _struct(dtype.inner if isinstance(dtype, pl.List) else dtype)
+
+
+def _struct(dtype: object) -> pl.Struct:
+    if not isinstance(dtype, pl.Struct):
+        raise TypeError(f"expected a struct, not {dtype}")
+    return dtype
+
+
+def _no_survivors(name: str) -> pl.DataFrame:
+    columns = {"data_source": pl.String(), "record_id": pl.String(), "since": MOMENT, "rule": pl.String()}
+    return pl.DataFrame(schema={"entity_id": pl.Int64(), **columns, name: _element_type(name)})
