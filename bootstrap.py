@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -134,13 +133,9 @@ def uv_sync(uv: str) -> None:
 
 def make_venv() -> None:
     """Make an environment with nothing but pip in it, unless one is there."""
-    has_ensurepip = importlib.util.find_spec("ensurepip") is not None
     if not PYTHON.exists():
-        run([sys.executable, "-m", "venv", *([] if has_ensurepip else ["--without-pip"]), str(VENV)])
-    if works([*PIP, "--version"]):
-        return
-    if has_ensurepip:
-        run([str(PYTHON), "-m", "ensurepip"])
+        run([sys.executable, "-m", "venv", "--without-pip", str(VENV)])
+    if works([*PIP, "--version"]) or works([str(PYTHON), "-m", "ensurepip"]):
         return
     with tempfile.TemporaryDirectory(prefix="voeg-pip-") as folder:
         wheel = pip_of_the_distribution(Path(folder))
