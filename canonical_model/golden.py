@@ -85,7 +85,7 @@ def _plain_times(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     def __repr__(self) -> str:
         """Name the type only: what it holds is personal data."""

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-import duckdb
 import polars as pl
 
+from canonical_model import content
 from canonical_model.golden import SATELLITES, encode, golden_schema, without_nulls
 from canonical_model.schema import CANONICAL_VERSION, PARTY, Kind, content_schema
 from golden.rules import LISTS, Choice, Keep, Rule, Rules
@@ -127,10 +127,7 @@ def _tie_broken(records: pl.DataFrame, rules: Rules) -> pl.DataFrame:
 
 def _hash_of_key(records: pl.DataFrame) -> pl.Series:
     """Hash the record keys by MD5: the same in every version of every library, so that ties stay where they fell."""
-    keys = records.select(pl.concat_str("data_source", pl.lit("\x1f"), "record_id").alias("key"))
-    with duckdb.connect() as connection:
-        hashed = connection.from_arrow(keys.to_arrow()).select("md5_number_lower(key) AS hash").to_arrow_table()
-    return pl.Series(hashed.column("hash"))
+    return content.digest(records.select(pl.concat_str("data_source", pl.lit("\x1f"), "record_id")).to_series())
 
 
 def _place_in(sources: Sequence[str], rules: Rules) -> pl.Expr:
