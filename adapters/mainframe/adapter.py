@@ -1,0 +1,195 @@
+"""The mainframe adapter: files of fixed-length EBCDIC records, described by a copybook."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import BinaryIO, ClassVar, Literal
+
+import numpy as np
+
+from adapters import paths
+from adapters.base import Batch, Check, Column, Cursor, Discovered, ReadOptions
+from adapters.mainframe import codepage
+from adapters.mainframe.layout import Layout, fields
+from adapters.mainframe.layout import load as load_layout
+from adapters.mainframe.plan import SHOWN, Decoder
+from foundation.errors import Location, Problem, SourceError, SourceUnavailable
+
+
+class MainframeOptions(ReadOptions):
+    """The ``read:`` section of a mapping with ``adapter: mainframe``."""
+
+    path: str  # a file or a glob, relative to the estate; the files together are one snapshot
+    copybook: str  # relative to the estate
+    code_page: str = "cp037"
+    record_format: Literal["F"] = "F"  # fixed length, nothing between the records
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadableField:
+    """A numeric field that held something else; its values there are null."""
+
+    count: int  # values
+    offset: int  # of the field in the record, in bytes from 0
+    first: tuple[str, ...]  # where the first few are: ``CUSTOMERS.PS: record 17``
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    path: Path
+    size: int  # bytes when the read began
+
+
+class MainframeAdapter:
+    """Reads fixed-length EBCDIC files; columns and types as ``layout`` describes them.
+
+    Every read is a whole one: the cursor is not used. ``unreadable`` tells, after (or during) a read, which fields
+    held values that are no numbers: path of the field (``ITEMS[*].PRICE``) to how many and where.
+    """
+
+    options: ClassVar[type[ReadOptions]] = MainframeOptions
+
+    def __init__(self, options: MainframeOptions, *, base: Path) -> None:
+        self._options = options
+        self._base = base
+        self.unreadable: Mapping[str, UnreadableField] = {}
+
+    @cached_property
+    def layout(self) -> Layout:
+        """The layout of a record.
+
+        Raises:
+            ConfigurationError: the copybook cannot be read or has problems.
+        """
+        return load_layout(paths.resolve(self._options.copybook, self._base))
+
+    def check(self) -> Check:
+        """Find the files, read the copybook, and see that the record length divides every file."""
+        decoder = self._decoder()
+        files = self._files()
+        for file in files:
+            for _ in self._chunks(file, 1):
+                break
+        records = sum(file.size for file in files) // self.layout.length
+        return Check(
+            message=f"{len(files)} file(s), {records} records of {self.layout.length} bytes,"
+            f" {len(decoder.schema)} columns",
+            details={
+                "files": len(files),
+                "records": records,
+                "record_length": self.layout.length,
+                "notes": list(self.layout.notes),
+            },
+        )
+
+    def discover(self) -> Sequence[Discovered]:
+        """Return the record with its columns; the files need not be there."""
+        columns = tuple(
+            Column(
+                name=path,
+                type=str(field.type),
+                note=f"{field.description}, offset {offset}, {field.length} bytes",
+            )
+            for path, offset, field in fields(self.layout)
+        )
+        return [Discovered(name=self.layout.name, columns=columns)]
+
+    def read(self, cursor: Cursor | None = None) -> Iterator[Batch]:
+        """Yield all records of all files, file by file in the order of their names.
+
+        Raises:
+            ConfigurationError: the copybook or the code page is wrong.
+            SourceUnavailable: no file is there, or one cannot be opened.
+            SourceError: the length of a file is not a multiple of the record length (found before anything is
+                yielded), or a file changed while it was read.
+        """
+        decoder = self._decoder()
+        files = self._files()
+        offsets = {path: offset for path, offset, _ in fields(self.layout)}
+        unreadable: dict[str, UnreadableField] = {}
+        self.unreadable = unreadable
+        for file in files:
+            start = 0
+            for rows in self._chunks(file, self._options.batch_rows):
+                decoded = decoder.decode(rows)
+                for item in decoded.unreadable:
+                    known = unreadable.get(item.path)
+                    places = tuple(f"{file.path.name}: record {start + row + 1}" for row in item.rows)
+                    unreadable[item.path] = UnreadableField(
+                        count=item.count + (known.count if known else 0),
+                        offset=offsets[item.path],
+                        first=((known.first if known else ()) + places)[:SHOWN],
+                    )
+                yield Batch(rows=decoded.rows, origin=f"{file.path.name}: records {start + 1} to {start + len(rows)}")
+                start += len(rows)
+
+    def _decoder(self) -> Decoder:
+        return Decoder(self.layout, codepage.get(self._options.code_page))
+
+    def _files(self) -> list[_File]:
+        """Return the files with their sizes, all of them whole numbers of records."""
+        files = [_File(path, _size(path)) for path in paths.find(self._options.path, self._base)]
+        length = self.layout.length
+        problems = [
+            Problem(
+                location=Location(file=file.path),
+                message=f"{file.size} bytes are {file.size // length} records of {length} bytes"
+                f" and {file.size % length} bytes left over",
+                remedy="have it delivered again if it was cut off in transfer, send it in binary mode (no line"
+                f" ends, no translation), or correct the copybook {self._options.copybook} if records are"
+                f" not {length} bytes long",
+            )
+            for file in files
+            if file.size % length
+        ]
+        if problems:
+            raise SourceError(problems)
+        return files
+
+    def _chunks(self, file: _File, batch_rows: int) -> Iterator[np.ndarray[tuple[int, int], np.dtype[np.uint8]]]:
+        """Yield the records of ``file`` as arrays of shape (records, record length), in one buffer used again."""
+        length = self.layout.length
+        buffer = bytearray(min(batch_rows * length, file.size))
+        try:
+            with file.path.open("rb", buffering=0) as stream:
+                for start in range(0, file.size, len(buffer)):
+                    part = memoryview(buffer)[: file.size - start]
+                    if _fill(part, stream) < len(part):
+                        raise _changed(file)
+                    yield np.frombuffer(part, np.uint8).reshape(-1, length)
+                if stream.read(1):
+                    raise _changed(file)
+        except OSError as error:
+            raise SourceUnavailable(
+                Problem(message=f"cannot read {file.path}: {error.strerror}", remedy="check its permissions")
+            ) from None
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise SourceUnavailable(Problem(message=f"cannot open {path}: {error.strerror}")) from None
+
+
+def _fill(part: memoryview, stream: BinaryIO) -> int:
+    """Read until ``part`` is full or the file ends; return how many bytes came."""
+    filled = 0
+    while filled < len(part):
+        count = stream.readinto(part[filled:])  # type: ignore[attr-defined]
+        if not count:
+            break
+        filled += count
+    return filled
+
+
+def _changed(file: _File) -> SourceError:
+    return SourceUnavailable(
+        Problem(
+            message=f"{file.path} changed its length while it was read",
+            remedy="read it when it has been delivered completely",
+        )
+    )
