@@ -272,6 +272,7 @@ entity = Table(
     Column("version", Integer, nullable=False, comment="of its golden record and events; never restarts"),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
+    Column("retired_at", Instant, comment="when its last members left; their moves bear the same time"),
     CheckConstraint("state in ('active', 'retired')", name="state"),
     comment="A cluster of source records that are one customer.",
 )
@@ -386,6 +387,7 @@ golden = Table(
     Column("payload", Text, nullable=False, comment="canonical JSON of the golden record"),
     Column("provenance", Text, nullable=False, comment="JSON: path → where the value comes from"),
     Column("recorded_at", Instant, nullable=False, comment="when this version was computed"),
+    Column("due_at", Instant, comment="when a value begins or ceases to be valid, and it must be computed again"),
     comment="The golden record of every active entity.",
 )
 
@@ -479,6 +481,12 @@ SECONDARY_INDEXES = (
 )
 """Indexes that a first load builds at its end."""
 
+Index(
+    "ix_golden_due",
+    golden.c.due_at,
+    sqlite_where=text("due_at is not null"),
+    postgresql_where=text("due_at is not null"),
+)
 Index("ix_edge_b", edge.c.b)
 Index("ix_run_source", run.c.source_no)
 Index(

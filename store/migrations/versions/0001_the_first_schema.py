@@ -92,6 +92,9 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False, comment="of its golden record and events; never restarts"),
         sa.Column("created_at", INSTANT, nullable=False),
         sa.Column("updated_at", INSTANT, nullable=False),
+        sa.Column(
+            "retired_at", INSTANT, nullable=True, comment="when its last members left; their moves bear the same time"
+        ),
         sa.CheckConstraint("state in ('active', 'retired')", name=op.f("ck_entity_state")),
         sa.PrimaryKeyConstraint("entity_id", name=op.f("pk_entity")),
         comment="A cluster of source records that are one customer.",
@@ -112,9 +115,24 @@ def upgrade() -> None:
         sa.Column("payload", sa.Text(), nullable=False, comment="canonical JSON of the golden record"),
         sa.Column("provenance", sa.Text(), nullable=False, comment="JSON: path → where the value comes from"),
         sa.Column("recorded_at", INSTANT, nullable=False, comment="when this version was computed"),
+        sa.Column(
+            "due_at",
+            INSTANT,
+            nullable=True,
+            comment="when a value begins or ceases to be valid, and it must be computed again",
+        ),
         sa.PrimaryKeyConstraint("entity_id", name=op.f("pk_golden")),
         comment="The golden record of every active entity.",
     )
+    op.create_index(
+        "ix_golden_due",
+        "golden",
+        ["due_at"],
+        unique=False,
+        sqlite_where=sa.text("due_at is not null"),
+        postgresql_where=sa.text("due_at is not null"),
+    )
+
     op.create_table(
         "golden_history",
         sa.Column("entity_id", NUMBER, autoincrement=False, nullable=False, comment="see golden"),

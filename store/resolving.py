@@ -1,0 +1,262 @@
+"""What resolving reads and writes: live parties, clusters as they are, members, golden records, the queue.
+
+Frames in, frames out; columns are named as in ``store.tables``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+
+import polars as pl
+from sqlalchemy import Connection, Select, select
+
+from canonical_model import content
+from canonical_model.schema import Kind, content_schema, field_groups
+from store import bulk
+from store.engine import Store
+from store.tables import (
+    KIND_NUMBERS,
+    crosswalk,
+    crosswalk_history,
+    decision,
+    edge,
+    entity,
+    golden,
+    golden_history,
+    lookup_key,
+    outbox,
+    override,
+    party_reference,
+    source,
+    source_record,
+    state,
+    work,
+)
+
+PARTY_ROWS = 50_000
+"""Parties decoded at a time: some 100 MB."""
+
+RESOLVED_WITH = "resolved_with"
+"""The state that holds the model version by which the clusters were last made completely."""
+
+
+# What there is --------------------------------------------------------------------------------------------------
+
+
+def live_parties(store: Store, rows: int = PARTY_ROWS) -> Iterator[pl.DataFrame]:
+    """Yield all live parties: record_no, data_source, record_id, and the content columns of a party."""
+    statement = (
+        select(source_record.c.record_no, source.c.name.label("data_source"), source_record.c.record_id,
+               source_record.c.content)
+        .join(source, source.c.source_no == source_record.c.source_no)
+        .where(source_record.c.kind == KIND_NUMBERS[Kind.PARTY], source_record.c.deleted.is_(False))
+    )  # fmt: skip
+    with store.read() as connection:
+        for found in bulk.frames(connection, statement, rows):
+            yield _decoded(found, Kind.PARTY)
+
+
+def no_parties() -> pl.DataFrame:
+    """Return the frame of ``live_parties`` without rows."""
+    keys = {"record_no": pl.Int64(), "data_source": pl.String(), "record_id": pl.String()}
+    return pl.DataFrame(schema={**keys, **content_schema(Kind.PARTY)})
+
+
+def queue(connection: Connection) -> pl.DataFrame:
+    """Return what waits: seq, record_no."""
+    return bulk.frame(connection, select(work.c.seq, work.c.record_no))
+
+
+def clusters(connection: Connection) -> pl.DataFrame:
+    """Return the crosswalk: record_no, entity_id."""
+    return bulk.frame(connection, select(crosswalk.c.record_no, crosswalk.c.entity_id))
+
+
+def retired_members(connection: Connection) -> pl.DataFrame:
+    """Return the last members of every retired id: record_no, entity_id."""
+    return bulk.frame(
+        connection,
+        select(crosswalk_history.c.record_no, crosswalk_history.c.entity_id)
+        .join(entity, entity.c.entity_id == crosswalk_history.c.entity_id)
+        .where(entity.c.state == "retired", crosswalk_history.c.until == entity.c.retired_at),
+    )
+
+
+def entities(connection: Connection, ids: pl.Series | None = None) -> pl.DataFrame:
+    """Return entities, all or those named: entity_id, state, redirect_to, version, created_at."""
+    statement = select(entity.c.entity_id, entity.c.state, entity.c.redirect_to, entity.c.version, entity.c.created_at)
+    if ids is not None:
+        statement = statement.where(bulk.among(connection, entity.c.entity_id, ids))
+    return bulk.frame(connection, statement)
+
+
+def decisions(connection: Connection) -> pl.DataFrame:
+    """Return what stewards decided and did not revoke: a, b (record_no), kind."""
+    return bulk.frame(
+        connection, select(decision.c.a, decision.c.b, decision.c.kind).where(decision.c.revoked_at.is_(None))
+    )
+
+
+def resolved_with(connection: Connection) -> str | None:
+    """Return the model version by which the clusters were last made completely."""
+    return connection.scalar(select(state.c.value).where(state.c.key == RESOLVED_WITH))
+
+
+def due(connection: Connection, today: datetime) -> pl.Series:
+    """Return the entities of which values begin or cease to be valid by now."""
+    return bulk.frame(connection, select(golden.c.entity_id).where(golden.c.due_at <= today))["entity_id"]
+
+
+# Members of entities --------------------------------------------------------------------------------------------
+
+
+def members(connection: Connection, records: pl.Series) -> pl.DataFrame:
+    """Return the named parties that are live.
+
+    Columns: record_no, data_source, record_id, changed_at, since Struct{field group: moment}, content columns.
+    """
+    statement = _records().where(
+        bulk.among(connection, source_record.c.record_no, records), source_record.c.deleted.is_(False)
+    )
+    return _with_since(bulk.frame(connection, statement), Kind.PARTY)
+
+
+def satellites(connection: Connection, parties: pl.Series) -> Mapping[Kind, pl.DataFrame]:
+    """Return the live products, consents and relationships that are attached to the named parties.
+
+    The columns of ``members``, and party_no: the party that each is attached to.
+    """
+    found = {}
+    for kind in (Kind.PRODUCT, Kind.CONSENT, Kind.RELATIONSHIP):
+        statement = (
+            _records(party_reference.c.party_no)
+            .join(party_reference, party_reference.c.record_no == source_record.c.record_no)
+            .where(
+                bulk.among(connection, party_reference.c.party_no, parties),
+                source_record.c.kind == KIND_NUMBERS[kind],
+                source_record.c.deleted.is_(False),
+            )
+        )
+        found[kind] = _with_since(bulk.frame(connection, statement), kind)
+    return found
+
+
+def golden_records(connection: Connection, ids: pl.Series) -> pl.DataFrame:
+    """Return the golden records of the named entities: entity_id, version, payload, provenance, recorded_at."""
+    return bulk.frame(
+        connection,
+        select(golden.c.entity_id, golden.c.version, golden.c.payload, golden.c.provenance, golden.c.recorded_at)
+        .where(bulk.among(connection, golden.c.entity_id, ids)),
+    )  # fmt: skip
+
+
+def overrides(connection: Connection, records: pl.Series) -> pl.DataFrame:
+    """Return what was set by hand on the named records and not revoked: record_no, path, value, author, created_at."""
+    return bulk.frame(
+        connection,
+        select(override.c.record_no, override.c.path, override.c.value, override.c.author, override.c.created_at)
+        .where(bulk.among(connection, override.c.record_no, records), override.c.revoked_at.is_(None)),
+    )  # fmt: skip
+
+
+# What resolving writes ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """All that changes for a group of whole entities; commits together."""
+
+    moved: pl.DataFrame  # record_no, entity_id (null: gone), was (null: new), cause
+    entities: pl.DataFrame  # entity_id, state, redirect_to, version, created_at, updated_at, retired_at
+    golden: pl.DataFrame  # entity_id, version, payload, provenance, recorded_at, due_at: new or with other content
+    superseded: (
+        pl.DataFrame
+    )  # entity_id, version, payload, provenance, recorded_at: versions that are no longer current
+    lookup_keys: pl.DataFrame  # entity_id, kind, value, current: all of the entities in ``looked_up``
+    looked_up: pl.Series  # entities of which the look-up keys are replaced
+    gone: pl.Series  # entities that have no golden record any more
+    events: pl.DataFrame  # entity_id, version, type, changed_paths, cause, related, created_at: in order
+    done: pl.Series  # seq of the queue entries that this answers
+
+
+def write(connection: Connection, change: Change, *, now: datetime, actor: str) -> None:
+    """Write one group of whole entities."""
+    _move(connection, change.moved, now=now, actor=actor)
+    bulk.upsert(connection, entity, change.entities)
+    bulk.insert(connection, golden_history, change.superseded)
+    bulk.delete(connection, golden, change.gone.to_frame("entity_id"))
+    bulk.upsert(connection, golden, change.golden)
+    bulk.delete(connection, lookup_key, change.looked_up.to_frame("entity_id"))
+    bulk.insert(connection, lookup_key, change.lookup_keys)
+    bulk.insert(connection, outbox, change.events)
+    bulk.delete(connection, work, change.done.to_frame("seq"))
+
+
+def replace_edges(connection: Connection, edges: pl.DataFrame, model_no: int | None) -> None:
+    """Keep the pairs above the review threshold (a, b, weight) instead of those of the last time."""
+    connection.execute(edge.delete())
+    smaller, larger = pl.min_horizontal("a", "b"), pl.max_horizontal("a", "b")
+    ordered = edges.select(smaller.alias("a"), larger.alias("b"), "weight").sort("a", "b")
+    bulk.insert(connection, edge, ordered.with_columns(model_no=pl.lit(model_no, pl.Int64)))
+
+
+def finish(connection: Connection, model_version: str, done: pl.Series) -> None:
+    """Say that the clusters are complete for a model version, and that these queue entries are answered."""
+    bulk.upsert(connection, state, pl.DataFrame({"key": [RESOLVED_WITH], "value": [model_version]}))
+    bulk.delete(connection, work, done.to_frame("seq"))
+
+
+def _move(connection: Connection, moved: pl.DataFrame, *, now: datetime, actor: str) -> None:
+    """Change the crosswalk, and keep where the records were."""
+    left = moved.filter(pl.col("was").is_not_null())
+    if not left.is_empty():
+        since = bulk.frame(
+            connection,
+            select(crosswalk.c.record_no, crosswalk.c.since).where(
+                bulk.among(connection, crosswalk.c.record_no, left["record_no"])
+            ),
+        )
+        history = left.join(since, on="record_no").select(
+            "record_no",
+            pl.col("was").alias("entity_id"),
+            "since",
+            pl.lit(now).cast(bulk.MOMENT).alias("until"),
+            "cause",
+            pl.lit(actor).alias("actor"),
+        )
+        bulk.insert(connection, crosswalk_history, history)
+    bulk.delete(connection, crosswalk, moved.filter(pl.col("entity_id").is_null()).select("record_no"))
+    stays = moved.filter(pl.col("entity_id").is_not_null())
+    bulk.upsert(
+        connection, crosswalk, stays.select("record_no", "entity_id", pl.lit(now).cast(bulk.MOMENT).alias("since"))
+    )
+
+
+def _records(*more: object) -> Select[tuple[object, ...]]:
+    columns = source_record.c
+    return select(
+        columns.record_no, source.c.name.label("data_source"), columns.record_id, columns.changed_at,
+        columns.since_at, columns.since, columns.content, *more,  # type: ignore[call-overload]
+    ).join(source, source.c.source_no == columns.source_no)  # fmt: skip
+
+
+def _with_since(found: pl.DataFrame, kind: Kind) -> pl.DataFrame:
+    """Spread ``since`` over the field groups: where a group says nothing of its own, the record's holds."""
+    exceptions = found["since"].str.json_decode(_since_type(kind)).alias("since")
+    spread = [
+        pl.coalesce(pl.col("since").struct.field(group).cast(bulk.MOMENT), pl.col("since_at")).alias(group)
+        for group in field_groups(kind)
+    ]
+    return _decoded(found.with_columns(exceptions).with_columns(since=pl.struct(spread)).drop("since_at"), kind)
+
+
+def _decoded(found: pl.DataFrame, kind: Kind) -> pl.DataFrame:
+    return found.drop("content").hstack(content.decode(found["content"], kind))
+
+
+@cache
+def _since_type(kind: Kind) -> pl.Struct:
+    return pl.Struct({group: pl.Int64() for group in field_groups(kind)})
