@@ -172,9 +172,7 @@ class Change:
     moved: pl.DataFrame  # record_no, entity_id (null: gone), was (null: new), cause
     entities: pl.DataFrame  # entity_id, state, redirect_to, version, created_at, updated_at, retired_at
     golden: pl.DataFrame  # entity_id, version, payload, provenance, recorded_at, due_at: new or with other content
-    superseded: (
-        pl.DataFrame
-    )  # entity_id, version, payload, provenance, recorded_at: versions that are no longer current
+    superseded: pl.DataFrame  # entity_id, version, payload, provenance, recorded_at: versions now past
     lookup_keys: pl.DataFrame  # entity_id, kind, value, current: all of the entities in ``looked_up``
     looked_up: pl.Series  # entities of which the look-up keys are replaced
     gone: pl.Series  # entities that have no golden record any more
@@ -239,7 +237,7 @@ def _records(*more: object) -> Select[tuple[object, ...]]:
     columns = source_record.c
     return select(
         columns.record_no, source.c.name.label("data_source"), columns.record_id, columns.changed_at,
-        columns.since_at, columns.since, columns.content, *more,  # type: ignore[call-overload]
+        columns.since_at, columns.since, columns.content, *more,
     ).join(source, source.c.source_no == columns.source_no)  # fmt: skip
 
 
