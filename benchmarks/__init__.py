@@ -1,0 +1,8 @@
+"""What each stage costs beside its plain floor: the same work, hand-written on the library that the stage stands on.
+
+``make bench`` prints the ratios. Both sides of a ratio are measured in one run, in turns, each in a fresh process
+that counts its own CPU-seconds (and its database server's), so that a busy machine weighs on both alike.
+
+May import everything; nothing imports it. Floors that lie beside the project (``../shared/floors``) are used where
+they are, and said to be absent otherwise.
+"""

@@ -1,0 +1,84 @@
+"""Run the benchmarks: ``python -m benchmarks [NAME …] [--json FILE]``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import platform
+import sys
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.measure import Absent, Comparison
+
+STAGES = ("mainframe",)
+
+
+def main() -> int:
+    """Measure what was asked for, print a table, and write JSON where it was asked for."""
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    parser.add_argument("stages", nargs="*", metavar="STAGE", help=f"of {', '.join(STAGES)}; default: all")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything that was measured; - for stdout")
+    wanted = parser.parse_args()
+    unknown = set(wanted.stages) - set(STAGES)
+    if unknown:
+        parser.error(f"there is no stage {', '.join(sorted(unknown))}; there are {', '.join(STAGES)}")
+    results: list[Comparison | Absent] = []
+    progress = Console(stderr=True)
+    for stage in wanted.stages or STAGES:
+        with progress.status(f"measuring {stage}"), tempfile.TemporaryDirectory(prefix="voeg-bench-") as folder:
+            results += importlib.import_module(f"benchmarks.{stage}").run(Path(folder))
+    document = {"machine": _machine(), "comparisons": [result.as_json() for result in results]}
+    if wanted.json == Path("-"):
+        json.dump(document, sys.stdout, indent=2)
+        return 0
+    if wanted.json:
+        wanted.json.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    console = Console()
+    console.width = max(console.width, 110)
+    console.print(_table(results))
+    for result in results:
+        if isinstance(result, Absent):
+            console.print(f"{result.name}: not measured, {result.reason}")
+    return 0
+
+
+def _machine() -> dict[str, object]:
+    return {"python": platform.python_version(), "system": platform.platform(), "cpus": os.cpu_count()}
+
+
+def _table(results: list[Comparison | Absent]) -> Table:
+    table = Table(title="Units per CPU-second, the stage beside its floor (best of three rounds each)")
+    table.add_column("", no_wrap=True)
+    for heading in ("stage", "floor", "ratio", "wall ratio", "peak MB", "floor's"):
+        table.add_column(heading, justify="right")
+    for result in results:
+        if isinstance(result, Absent):
+            continue
+        stage, floor = result.stage, result.floor
+        table.add_row(
+            result.name,
+            f"{_short(stage.rate)} {result.unit}",
+            f"{_short(floor.rate)} {result.unit}",
+            f"[bold]{result.ratio:.2f}[/bold]",
+            f"{(stage.units / stage.seconds) / (floor.units / floor.seconds):.2f}",
+            f"{stage.peak_megabytes:.0f}",
+            f"{floor.peak_megabytes:.0f}",
+        )
+    return table
+
+
+def _short(number: float) -> str:
+    for size, letter in ((1e6, "M"), (1e3, "k")):
+        if number >= size:
+            return f"{number / size:.3g}{letter}"
+    return f"{number:.3g}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

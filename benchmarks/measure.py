@@ -1,0 +1,143 @@
+"""Two sides of one piece of work, measured in fresh processes, in turns.
+
+A side is a function that prepares the work, untimed, and returns the work itself: a callable without arguments that
+returns how many units it did (rows, bytes, look-ups). This module is also what runs in the fresh process:
+``python -m benchmarks.measure MODULE:FUNCTION ARGUMENTS`` prints one JSON object.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ROUNDS = 3
+CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+
+Work = Callable[[], int]
+Argument = str | int | bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """One way to do the work."""
+
+    prepare: str  # "module:function", which returns the Work
+    arguments: Mapping[str, Argument] = field(default_factory=dict)
+    server: int | None = None  # process id of a server that works for it: its CPU-seconds count as well
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """The best of the rounds of one side."""
+
+    units: int
+    cpu_seconds: float  # user and system, of the process and of its server
+    seconds: float
+    peak_megabytes: float  # resident memory of the process, with what it prepared
+
+    @property
+    def rate(self) -> float:
+        """Units per CPU-second."""
+        return self.units / self.cpu_seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """A stage beside its floor."""
+
+    name: str
+    unit: str
+    stage: Measured
+    floor: Measured
+
+    @property
+    def ratio(self) -> float:
+        """The stage's rate as a share of the floor's: 0.5 is half as fast, 1 as fast."""
+        return self.stage.rate / self.floor.rate
+
+    def as_json(self) -> dict[str, object]:
+        """Return everything that was measured, with the ratio."""
+        return asdict(self) | {"ratio": self.ratio}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absent:
+    """A comparison that could not be made here."""
+
+    name: str
+    reason: str
+
+    def as_json(self) -> dict[str, object]:
+        """Return the name and the reason."""
+        return asdict(self)
+
+
+def compare(name: str, unit: str, *, stage: Side, floor: Side, rounds: int = ROUNDS) -> Comparison:
+    """Measure both sides in turns and keep the round of each that took the least CPU."""
+    stages, floors = [], []
+    for _ in range(rounds):
+        floors.append(measure(floor))
+        stages.append(measure(stage))
+    return Comparison(name=name, unit=unit, stage=_best(stages), floor=_best(floors))
+
+
+def measure(side: Side) -> Measured:
+    """Run one side once, in a fresh process with one thread per library."""
+    one_thread = dict.fromkeys(("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "RAYON_NUM_THREADS"), "1")
+    command = [sys.executable, "-m", "benchmarks.measure", side.prepare]
+    answer = subprocess.run(
+        [*command, json.dumps(dict(side.arguments)), str(side.server or 0)],
+        cwd=ROOT,
+        env=os.environ | one_thread,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return Measured(**json.loads(answer.stdout.splitlines()[-1]))
+
+
+def _best(rounds: Sequence[Measured]) -> Measured:
+    return min(rounds, key=lambda measured: measured.cpu_seconds)
+
+
+def _in_this_process(prepare: str, arguments: Mapping[str, Argument], server: int) -> Measured:
+    module, _, function = prepare.partition(":")
+    work: Work = getattr(importlib.import_module(module), function)(**arguments)
+    cpu, wall = _cpu_seconds(server), time.perf_counter()
+    units = work()
+    return Measured(
+        cpu_seconds=_cpu_seconds(server) - cpu,
+        seconds=time.perf_counter() - wall,
+        units=units,
+        peak_megabytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    )
+
+
+def _cpu_seconds(server: int) -> float:
+    own = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in own) + (_of_tree(server) if server else 0.0)
+
+
+def _of_tree(process: int) -> float:
+    """Return the CPU-seconds of a process, its children that ended and those that live."""
+    try:
+        # fields 14 to 17 of /proc/PID/stat: utime, stime, cutime, cstime; the name before them may hold spaces
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:15]
+        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    except OSError:  # ended meanwhile: its parent counts it
+        return 0.0
+    return sum(map(int, fields)) / CLOCK_TICKS + sum(_of_tree(int(child)) for child in children)
+
+
+if __name__ == "__main__":
+    measured = _in_this_process(sys.argv[1], json.loads(sys.argv[2]), int(sys.argv[3]))
+    print(json.dumps(asdict(measured)))
