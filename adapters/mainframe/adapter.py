@@ -18,6 +18,8 @@ from adapters.mainframe.layout import load as load_layout
 from adapters.mainframe.plan import SHOWN, Decoder
 from foundation.errors import Location, Problem, SourceError, SourceUnavailable
 
+_CHUNK_BYTES = 16 << 20  # bounds memory where records are long
+
 
 class MainframeOptions(ReadOptions):
     """The ``read:`` section of a mapping with ``adapter: mainframe``."""
@@ -152,7 +154,8 @@ class MainframeAdapter:
     def _chunks(self, file: _File, batch_rows: int) -> Iterator[np.ndarray[tuple[int, int], np.dtype[np.uint8]]]:
         """Yield the records of ``file`` as arrays of shape (records, record length), in one buffer used again."""
         length = self.layout.length
-        buffer = bytearray(min(batch_rows * length, file.size))
+        rows_at_once = max(1, min(batch_rows, _CHUNK_BYTES // length))
+        buffer = bytearray(rows_at_once * length)
         try:
             with file.path.open("rb", buffering=0) as stream:
                 for start in range(0, file.size, len(buffer)):

@@ -98,7 +98,9 @@ def _write_table(rows: Rows, table: Table, values: pa.Array, path: str, page: Co
             if column.name not in names:
                 raise EncodeError(f"column '{path}[*].{column.name}' is missing", remedy="add it")
             _write(elements, column, pc.struct_field(flat, column.name), f"{path}[*].{column.name}", page)
-    rows[:, table.offset : table.offset + table.occurs * table.length] = elements.reshape(len(rows), -1)
+    rows[:, table.offset : table.offset + table.occurs * table.length] = elements.reshape(
+        len(rows), table.occurs * table.length
+    )
 
 
 def _text(values: pa.Array, field: Field, path: str, page: CodePage) -> Rows:
@@ -140,10 +142,10 @@ def _binary(values: pa.Array, field: Field, path: str) -> Rows:
 
 def _digits(values: pa.Array, field: Field, path: str) -> Rows:
     """Return zoned or packed bytes of integers or decimals."""
-    negative = np.asarray(pc.fill_null(pc.less(values, 0), False))
+    unscaled = _unscaled(values) if pa.types.is_decimal(values.type) else values
+    negative = np.asarray(pc.fill_null(pc.less(unscaled, pa.scalar(0, unscaled.type)), False))
     if not field.picture.signed and negative.any():
         raise _misfit(path, pa.array(negative), "an unsigned field cannot be negative")
-    unscaled = _unscaled(values) if pa.types.is_decimal(values.type) else values
     texts = pc.replace_substring(pc.cast(pc.fill_null(unscaled, 0), pa.string()), "-", "")
     width = 2 * field.length - 1 if field.encoding == "packed" else field.picture.size
     too_large = pc.greater(pc.binary_length(texts), width)

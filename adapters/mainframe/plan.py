@@ -49,6 +49,8 @@ class Decoder:
 
     def decode(self, rows: Rows) -> Decoded:
         """Return the columns of ``rows``, a C-contiguous array of shape (records, record length)."""
+        if not len(rows):
+            return Decoded(rows=pa.RecordBatch.from_pylist([], schema=self.schema), unreadable=())
         unreadable: list[Unreadable] = []
         arrays = [decode(rows, unreadable) for decode in self._columns]
         return Decoded(rows=pa.RecordBatch.from_arrays(arrays, schema=self.schema), unreadable=tuple(unreadable))
