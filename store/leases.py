@@ -1,9 +1,4 @@
-"""Leases: who may do a thing that only one process may do at a time.
-
-A lease is renewed by its holder's own transactions (they check the epoch, see ``Store.write``) and by ``renew``. One
-that was not renewed within its time may be taken by another process; the epoch then rises, and whatever the first
-one still tries to write is refused.
-"""
+"""Leases: one writer at a time, and a writer that lost its turn cannot write."""
 
 from __future__ import annotations
 
@@ -14,74 +9,87 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
-from foundation.errors import HeldError
-from store.engine import Held, Store
-from store.tables import lease
+from foundation.errors import StoreError
+from store import tables
+from store.database import Database, Held
 
-TERM = timedelta(minutes=2)
-"""How long a lease holds without being renewed: what a restart after a crash has to wait at most."""
-
-
-@contextmanager
-def hold(store: Store, name: str) -> Iterator[Held]:
-    """Hold a lease while the block runs.
-
-    Raises:
-        HeldError: another living process holds it.
-    """
-    held = _take(store, name)
-    try:
-        yield held
-    finally:
-        with store.write() as connection:
-            connection.execute(
-                lease.update()
-                .where(lease.c.name == name, lease.c.epoch == held.epoch)
-                .values(expires_at=datetime.now(UTC))
-            )
+LASTS = timedelta(minutes=5)
+"""How long a lease outlives its last renewal, where the death of its holder cannot be seen."""
 
 
-def renew(store: Store, held: Held) -> None:
-    """Hold a lease for another term; for work that writes nothing for a while.
+class Leases:
+    """The named leases of a store."""
 
-    Raises:
-        StoreError: another process took it.
-    """
-    with store.write(held) as connection:
-        connection.execute(lease.update().where(lease.c.name == held.name).values(expires_at=datetime.now(UTC) + TERM))
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @contextmanager
+    def hold(self, name: str, lasts: timedelta = LASTS) -> Iterator[Held]:
+        """Hold a lease while the block runs; give the result to ``Store.write``.
+
+        A lease is free when nobody has it, when it expired, or when its holder was a process of this machine that
+        is no longer there. Every holder raises the epoch, so that an earlier one's transactions are refused.
+
+        Raises:
+            StoreError: another process holds it.
+        """
+        with self._database.write() as connection:
+            held = _take(connection, name, lasts)
+        try:
+            yield held
+        finally:
+            with self._database.write() as connection:
+                connection.execute(
+                    tables.lease.update()
+                    .where(tables.lease.c.name == name, tables.lease.c.epoch == held.epoch)
+                    .values(expires_at=datetime.now(UTC))
+                )
+
+    def renew(self, held: Held) -> None:
+        """Keep a lease through a long piece of work that writes nothing.
+
+        Raises:
+            StoreError: it went to another process meanwhile.
+        """
+        with self._database.write(held):
+            pass
 
 
-def _take(store: Store, name: str) -> Held:
+def _take(connection: Connection, name: str, lasts: timedelta) -> Held:
     now = datetime.now(UTC)
-    holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-    with store.write() as connection:
-        found = connection.execute(select(lease).where(lease.c.name == name).with_for_update()).one_or_none()
-        if found is None:
-            connection.execute(lease.insert().values(name=name, holder=holder, epoch=1, expires_at=now + TERM))
-            return Held(name=name, holder=holder, epoch=1)
-        if found.expires_at > now and _lives(found.holder):
-            raise HeldError(
-                f"'{name}' is being done by another process ({found.holder})",
-                remedy="wait for it, or stop it; if it died, the lease is free two minutes later",
-            )
-        epoch = found.epoch + 1
-        connection.execute(
-            lease.update().where(lease.c.name == name).values(holder=holder, epoch=epoch, expires_at=now + TERM)
+    table = tables.lease
+    current = connection.execute(select(table).where(table.c.name == name).with_for_update()).one_or_none()
+    if current is not None and current.expires_at > now and not _is_dead(current.holder):
+        raise StoreError(
+            f"'{name}' is being written by another process ({current.holder})",
+            remedy="wait until it is done, and run again",
         )
-    return Held(name=name, holder=holder, epoch=epoch)
+    held = Held(
+        name=name,
+        holder=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}",
+        epoch=current.epoch + 1 if current else 1,
+        lasts=lasts,
+    )
+    values = {"holder": held.holder, "epoch": held.epoch, "expires_at": now + lasts}
+    if current is None:
+        connection.execute(table.insert().values(name=name, **values))
+    else:
+        connection.execute(table.update().where(table.c.name == name).values(values))
+    return held
 
 
-def _lives(holder: str) -> bool:
-    """Whether a holder may still be at work: one of this machine whose process is gone is not."""
-    host, process, _ = holder.rsplit(":", 2)
-    if host != socket.gethostname():
-        return True
+def _is_dead(holder: str) -> bool:
+    """Whether the holder was a process of this machine that is gone."""
+    host, _, rest = holder.partition(":")
+    process = rest.partition(":")[0]
+    if host != socket.gethostname() or not process.isdigit():
+        return False
     try:
         os.kill(int(process), 0)
     except ProcessLookupError:
-        return False
-    except PermissionError:
         return True
-    return True
+    except PermissionError:
+        return False
+    return False

@@ -4,30 +4,32 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
-from store.tables import model_version
-
-
-def activate(connection: Connection, version: str, artefact: str, *, note: str, actor: str, now: datetime) -> None:
-    """Keep a model (if it is new) and make it the one that resolving uses."""
-    connection.execute(model_version.update().values(active=False))
-    found = connection.execute(
-        model_version.update().where(model_version.c.version == version).values(active=True)
-    ).rowcount
-    if not found:
-        connection.execute(
-            model_version.insert().values(
-                version=version, artefact=artefact, active=True, note=note, actor=actor, created_at=now
-            )
-        )
+from store import tables
+from store.database import Database
 
 
-def active(connection: Connection) -> str | None:
-    """Return the artefact of the active model; None when none was ever trained."""
-    return connection.scalar(select(model_version.c.artefact).where(model_version.c.active))
+class Models:
+    """The model versions of a store."""
 
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-def active_number(connection: Connection) -> int | None:
-    """Return the number by which edges name the active model."""
-    return connection.scalar(select(model_version.c.model_no).where(model_version.c.active))
+    def active(self) -> str | None:
+        """Return the artefact (JSON) that resolving uses; None when none was ever trained."""
+        with self._database.read() as connection:
+            return connection.scalar(select(tables.model_version.c.artefact).where(tables.model_version.c.active))
+
+    def activate(self, version: str, artefact: str, *, actor: str, now: datetime, note: str | None = None) -> None:
+        """Keep an artefact, if it is not known yet, and make it the one that resolving uses."""
+        table = tables.model_version
+        with self._database.write() as connection:
+            connection.execute(table.update().where(table.c.active).values(active=False))
+            known = connection.execute(table.update().where(table.c.version == version).values(active=True))
+            if not known.rowcount:
+                connection.execute(
+                    table.insert().values(
+                        version=version, artefact=artefact, active=True, note=note, actor=actor, created_at=now
+                    )
+                )

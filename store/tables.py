@@ -6,7 +6,7 @@ Choices that hold across them:
 - A point in time is a BIGINT: microseconds since 1970-01-01T00:00:00Z (``Instant``). Bulk paths move it as it is,
   and it means the same in both databases.
 - JSON is compact text, byte for byte what was written; nothing here queries inside it.
-- Secondary indexes stand in ``SECONDARY_INDEXES``, because a first load drops and rebuilds them.
+- The indexes in ``LANDING_INDEXES`` are left out during a first load and built at its end.
 """
 
 from __future__ import annotations
@@ -119,10 +119,10 @@ source = Table(
     Column("system", Text, comment="the legacy system it is read from; null until it is first synced"),
     Column("mode", Text, comment="snapshot or delta; null until it is first synced"),
     Column("mapping_digest", Text, comment="of the mapping that the last finished run used"),
-    Column("state", Text, nullable=False, comment="active, held (a guard stopped it), accepted (may pass it once)"),
+    Column("state", Text, nullable=False, comment="active, held (a guard stopped its last run)"),
     Column("held_reason", Text, comment="what the guard saw; counts only"),
     Column("cursor", Text, comment="JSON: where the next delta read starts"),
-    CheckConstraint("state in ('active', 'held', 'accepted')", name="state"),
+    CheckConstraint("state in ('active', 'held')", name="state"),
     comment="One thing read from a legacy system.",
 )
 
@@ -234,6 +234,8 @@ quarantine = Table(
     _serial("entry_id", "one per bad row, however often it is read"),
     Column("source_no", Integer, nullable=False),
     Column("row_hash", BigInteger, nullable=False, comment="64 bits of the raw row, to know it again"),
+    Column("kind", SmallInteger, comment="of the first refused record of which the key could be read …"),
+    Column("record_id", Text, comment="… and that key"),
     Column("reasons", Text, nullable=False, comment="JSON [{kind, path, reason}]; never a value"),
     Column("batch_id", Number, nullable=False, comment="its raw row: the batch …"),
     Column("row", Integer, nullable=False, comment="… and the row in it, from 0"),
@@ -445,7 +447,7 @@ outbox = Table(
     sqlite_autoincrement=True,
 )
 
-SECONDARY_INDEXES = (
+LANDING_INDEXES = (
     Index(
         "uq_source_record_key", source_record.c.source_no, source_record.c.kind, source_record.c.record_id, unique=True
     ),
@@ -469,24 +471,19 @@ SECONDARY_INDEXES = (
         sqlite_where=text("identifier_type is not null"),
         postgresql_where=text("identifier_type is not null"),
     ),
-    Index("ix_crosswalk_entity", crosswalk.c.entity_id),
-    Index("ix_crosswalk_history_entity", crosswalk_history.c.entity_id),
-    Index("ix_lookup_key_value", lookup_key.c.kind, lookup_key.c.value),
-    Index(
-        "ix_entity_redirect",
-        entity.c.redirect_to,
-        sqlite_where=text("redirect_to is not null"),
-        postgresql_where=text("redirect_to is not null"),
-    ),
 )
-"""Indexes that a first load builds at its end."""
+"""The indexes of what lands; a first load builds them at its end."""
 
+Index("ix_crosswalk_entity", crosswalk.c.entity_id)
+Index("ix_crosswalk_history_entity", crosswalk_history.c.entity_id)
+Index("ix_lookup_key_value", lookup_key.c.kind, lookup_key.c.value)
 Index(
-    "ix_golden_due",
-    golden.c.due_at,
-    sqlite_where=text("due_at is not null"),
-    postgresql_where=text("due_at is not null"),
+    "ix_entity_redirect",
+    entity.c.redirect_to,
+    sqlite_where=text("redirect_to is not null"),
+    postgresql_where=text("redirect_to is not null"),
 )
+Index("ix_outbox_entity", outbox.c.entity_id, outbox.c.seq)
 Index("ix_edge_b", edge.c.b)
 Index("ix_run_source", run.c.source_no)
 Index(

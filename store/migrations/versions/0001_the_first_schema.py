@@ -124,15 +124,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("entity_id", name=op.f("pk_golden")),
         comment="The golden record of every active entity.",
     )
-    op.create_index(
-        "ix_golden_due",
-        "golden",
-        ["due_at"],
-        unique=False,
-        sqlite_where=sa.text("due_at is not null"),
-        postgresql_where=sa.text("due_at is not null"),
-    )
-
     op.create_table(
         "golden_history",
         sa.Column("entity_id", NUMBER, autoincrement=False, nullable=False, comment="see golden"),
@@ -217,6 +208,8 @@ def upgrade() -> None:
         comment="Events that the broker has not confirmed yet.",
         sqlite_autoincrement=True,
     )
+    op.create_index("ix_outbox_entity", "outbox", ["entity_id", "seq"], unique=False)
+
     op.create_table(
         "override",
         sa.Column("override_id", NUMBER, autoincrement=True, nullable=False, comment="order of the overrides"),
@@ -281,6 +274,13 @@ def upgrade() -> None:
         ),
         sa.Column("source_no", sa.Integer(), nullable=False),
         sa.Column("row_hash", sa.BigInteger(), nullable=False, comment="64 bits of the raw row, to know it again"),
+        sa.Column(
+            "kind",
+            sa.SmallInteger(),
+            nullable=True,
+            comment="of the first refused record of which the key could be read …",
+        ),
+        sa.Column("record_id", sa.Text(), nullable=True, comment="… and that key"),
         sa.Column("reasons", sa.Text(), nullable=False, comment="JSON [{kind, path, reason}]; never a value"),
         sa.Column("batch_id", NUMBER, nullable=False, comment="its raw row: the batch …"),
         sa.Column("row", sa.Integer(), nullable=False, comment="… and the row in it, from 0"),
@@ -376,12 +376,10 @@ def upgrade() -> None:
         ),
         sa.Column("mode", sa.Text(), nullable=True, comment="snapshot or delta; null until it is first synced"),
         sa.Column("mapping_digest", sa.Text(), nullable=True, comment="of the mapping that the last finished run used"),
-        sa.Column(
-            "state", sa.Text(), nullable=False, comment="active, held (a guard stopped it), accepted (may pass it once)"
-        ),
+        sa.Column("state", sa.Text(), nullable=False, comment="active, held (a guard stopped its last run)"),
         sa.Column("held_reason", sa.Text(), nullable=True, comment="what the guard saw; counts only"),
         sa.Column("cursor", sa.Text(), nullable=True, comment="JSON: where the next delta read starts"),
-        sa.CheckConstraint("state in ('active', 'held', 'accepted')", name=op.f("ck_source_state")),
+        sa.CheckConstraint("state in ('active', 'held')", name=op.f("ck_source_state")),
         sa.PrimaryKeyConstraint("source_no", name=op.f("pk_source")),
         sa.UniqueConstraint("name"),
         comment="One thing read from a legacy system.",

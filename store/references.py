@@ -1,0 +1,186 @@
+"""Party references: which source record each satellite is attached to, or what it waits for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+from sqlalchemy import Connection, Select, Text, and_, case, func, literal, or_, select, update
+
+from canonical_model.schema import Kind
+from store import bulk, tables
+from store.database import Database, Held
+from store.tables import KIND_NUMBERS
+
+_REFERENCE = tables.party_reference
+_RECORD = tables.source_record
+_KEY = tables.identifier_key
+_CROSSWALK = tables.crosswalk
+
+ATTACH_ROWS = 5_000
+"""References attached in one transaction."""
+
+
+class References:
+    """The party references of a store."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def of(self, connection: Connection, record_nos: pl.Series) -> pl.DataFrame:
+        """Return the references of satellites: the columns of ``party_reference``."""
+        return bulk.frame(
+            connection, select(_REFERENCE).where(bulk.among(connection, _REFERENCE.c.record_no, record_nos))
+        )
+
+    def point(self, connection: Connection, rows: pl.DataFrame, *, look: bool) -> pl.DataFrame:
+        """Set the references of satellites, attach those that name a live source record, and return what was set.
+
+        ``rows``: record_no, source_no, record_id, identifier_type, identifier_value. With ``look`` false (a first
+        load, when there is no index to look with) all of them wait for ``attach``.
+        """
+        found = pl.DataFrame(schema={"source_no": pl.Int64, "record_id": pl.String, "party_no": pl.Int64})
+        if look:
+            for (source_no,), named in rows.drop_nulls("source_no").group_by("source_no"):
+                parties = select(_RECORD.c.source_no, _RECORD.c.record_id, _RECORD.c.record_no.label("party_no")).where(
+                    _RECORD.c.source_no == source_no,
+                    _RECORD.c.kind == KIND_NUMBERS[Kind.PARTY],
+                    ~_RECORD.c.deleted,
+                    bulk.among(connection, _RECORD.c.record_id, named["record_id"].unique()),
+                )
+                found = found.vstack(bulk.frame(connection, parties))
+        pointed = rows.join(found, on=["source_no", "record_id"], how="left").with_columns(
+            state=pl.when(pl.col("party_no").is_null()).then(pl.lit("pending")).otherwise(pl.lit("attached"))
+        )
+        bulk.upsert(connection, _REFERENCE, pointed)
+        return pointed
+
+    def welcome(self, connection: Connection, record_nos: pl.Series) -> None:
+        """Attach the satellites that wait for these parties, by their source and key."""
+        waiting = and_(
+            _REFERENCE.c.party_no.is_(None),
+            _REFERENCE.c.source_no == _RECORD.c.source_no,
+            _REFERENCE.c.record_id == _RECORD.c.record_id,
+        )
+        these = bulk.among(connection, _RECORD.c.record_no, record_nos)
+        connection.execute(
+            update(_REFERENCE).where(waiting, these).values(party_no=_RECORD.c.record_no, state="attached")
+        )
+
+    def part(self, connection: Connection, record_nos: pl.Series) -> None:
+        """Let the satellites of parties that are gone wait again."""
+        theirs = bulk.among(connection, _REFERENCE.c.party_no, record_nos)
+        connection.execute(update(_REFERENCE).where(theirs).values(party_no=None, state="pending"))
+
+    def index(self, connection: Connection, before: pl.DataFrame, after: pl.DataFrame) -> None:
+        """Bring the identifiers of parties from what they were to what they are.
+
+        Both frames: record_no, identifiers:List(Struct{type, value}); a party that is new stands in ``after`` only,
+        one that is gone in ``before`` only.
+        """
+        old, new = _identifiers(before), _identifiers(after)
+        on = ["type", "value", "record_no"]
+        bulk.delete(connection, _KEY, old.join(new, on=on, how="anti"))
+        bulk.insert(connection, _KEY, new.join(old, on=on, how="anti"))
+
+    def attach(self, held: Held | None = None) -> int:
+        """Look again at every reference that waits, and at every one by identifier; return how many changed.
+
+        A reference by identifier is attached when exactly one live party record has the identifier, or when all
+        that have it belong to one entity; it is ambiguous when they belong to several. Identity may not be known
+        yet: call it before resolving, and again when the crosswalk changed. The parties concerned are queued.
+        """
+        changed = 0
+        with self._database.read() as reader:
+            for statement in (_by_key(), _by_identifier()):
+                for part in bulk.frames(reader, statement, ATTACH_ROWS):
+                    self._write(part, held)
+                    changed += part.height
+        return changed
+
+    def _write(self, changes: pl.DataFrame, held: Held | None) -> None:
+        with self._database.write(held) as connection:
+            bulk.update(connection, _REFERENCE, changes.drop("before"), key=["record_no"])
+            concerned = pl.concat([changes["party_no"], changes["before"]]).drop_nulls().unique().sort()
+            bulk.insert(connection, tables.work, concerned.rename("record_no").to_frame())
+
+    def counts(self) -> dict[str, int]:
+        """Return how many references of live satellites are attached, pending and ambiguous."""
+        statement = (
+            select(_REFERENCE.c.state, func.count().label("count"))
+            .join(_RECORD, _RECORD.c.record_no == _REFERENCE.c.record_no)
+            .where(~_RECORD.c.deleted)
+            .group_by(_REFERENCE.c.state)
+        )
+        with self._database.read() as connection:
+            counted = {row.state: int(row[1]) for row in connection.execute(statement)}
+        return {state: counted.get(state, 0) for state in ("attached", "pending", "ambiguous")}
+
+
+def _identifiers(parties: pl.DataFrame) -> pl.DataFrame:
+    """Return type, value, record_no of every identifier, each once."""
+    return (
+        parties.select("record_no", pl.col("identifiers").alias("identifier"))
+        .explode("identifier")
+        .select(
+            pl.col("identifier").struct.field("type"), pl.col("identifier").struct.field("value"), pl.col("record_no")
+        )
+        .drop_nulls()
+        .unique(maintain_order=True)
+    )
+
+
+def _by_key() -> Select[Any]:
+    """Find the waiting references by key whose party is there now."""
+    return (
+        select(
+            _REFERENCE.c.record_no,
+            _RECORD.c.record_no.label("party_no"),
+            literal("attached", Text).label("state"),
+            _REFERENCE.c.party_no.label("before"),
+        )
+        .join_from(
+            _REFERENCE,
+            _RECORD,
+            and_(
+                _RECORD.c.source_no == _REFERENCE.c.source_no,
+                _RECORD.c.kind == KIND_NUMBERS[Kind.PARTY],
+                _RECORD.c.record_id == _REFERENCE.c.record_id,
+                ~_RECORD.c.deleted,
+            ),
+        )
+        .where(_REFERENCE.c.source_no.is_not(None), _REFERENCE.c.party_no.is_(None))
+    )
+
+
+def _by_identifier() -> Select[Any]:
+    """Find the references by identifier that stand otherwise than they should, given who is who now."""
+    candidates = (
+        select(
+            _REFERENCE.c.record_no,
+            _REFERENCE.c.party_no.label("before"),
+            _REFERENCE.c.state.label("state_before"),
+            func.count(_KEY.c.record_no).label("parties"),
+            func.min(_KEY.c.record_no).label("first"),
+            func.count(_CROSSWALK.c.entity_id).label("resolved"),
+            func.count(_CROSSWALK.c.entity_id.distinct()).label("entities"),
+        )
+        .outerjoin_from(
+            _REFERENCE,
+            _KEY,
+            and_(_KEY.c.type == _REFERENCE.c.identifier_type, _KEY.c.value == _REFERENCE.c.identifier_value),
+        )
+        .outerjoin(_CROSSWALK, _CROSSWALK.c.record_no == _KEY.c.record_no)
+        .where(_REFERENCE.c.identifier_type.is_not(None))
+        .group_by(_REFERENCE.c.record_no, _REFERENCE.c.party_no, _REFERENCE.c.state)
+        .subquery()
+    )
+    c = candidates.c
+    is_one = or_(c.parties == 1, and_(c.resolved == c.parties, c.entities == 1))
+    state = case(
+        (is_one, "attached"), (c.resolved < c.parties, "pending"), (c.entities > 1, "ambiguous"), else_="pending"
+    )
+    party = case((is_one, c.first))
+    return select(c.record_no, party.label("party_no"), state.label("state"), c.before).where(
+        or_(c.before.is_distinct_from(party), c.state_before != state)
+    )
