@@ -33,6 +33,9 @@ from sqlalchemy.types import TypeEngine
 
 from store.tables import Instant, sequence
 
+Statement = Select[Any]
+"""A query, as ``frames`` takes it."""
+
 MOMENT = pl.Datetime("us", "UTC")
 """The type of every moment in a frame."""
 
@@ -42,7 +45,7 @@ _names_given = itertools.count(1)
 _SQLITE = sqlite.dialect(paramstyle="named")
 
 
-def frames(connection: Connection, statement: Select[Any], rows: int = FETCH_ROWS) -> Iterator[pl.DataFrame]:
+def frames(connection: Connection, statement: Statement, rows: int = FETCH_ROWS) -> Iterator[pl.DataFrame]:
     """Yield what a query finds as frames of at most ``rows`` rows; memory does not grow with the result.
 
     A moment in a condition must be given as the number that the table holds.
@@ -53,7 +56,7 @@ def frames(connection: Connection, statement: Select[Any], rows: int = FETCH_ROW
             yield _frame(batch, schema)
 
 
-def frame(connection: Connection, statement: Select[Any]) -> pl.DataFrame:
+def frame(connection: Connection, statement: Statement) -> pl.DataFrame:
     """Return what a query finds as one frame; for results that are known to be small, or wanted whole."""
     schema = {column.name: _frame_type(column.type) for column in statement.selected_columns}
     parts = list(frames(connection, statement))
@@ -145,7 +148,7 @@ def allocate(connection: Connection, name: str, count: int) -> int:
     return int(taken) - count
 
 
-def _cursor(connection: Connection, statement: Select[Any]) -> Any:
+def _cursor(connection: Connection, statement: Statement) -> Any:
     """Return the driver's own cursor on a query: plain tuples, moments as numbers, nothing fetched ahead.
 
     Twice as fast as SQLAlchemy's rows; on PostgreSQL it stands at the server, so that the result stays there.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -13,48 +14,48 @@ from sqlalchemy import Connection, select
 
 from foundation.errors import StoreError
 from store import tables
-from store.database import Database, Held
+from store.engine import Held, Store
 
 LASTS = timedelta(minutes=5)
 """How long a lease outlives its last renewal, where the death of its holder cannot be seen."""
 
 
-class Leases:
-    """The named leases of a store."""
+@contextmanager
+def hold(store: Store, name: str, lasts: timedelta = LASTS) -> Iterator[Held]:
+    """Hold a lease while the block runs, and keep it alive; give the result to ``Store.write``.
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    A lease is free when nobody has it, when it expired, or when its holder was a process of this machine that
+    is no longer there. Every holder raises the epoch, so that an earlier one's transactions are refused.
 
-    @contextmanager
-    def hold(self, name: str, lasts: timedelta = LASTS) -> Iterator[Held]:
-        """Hold a lease while the block runs; give the result to ``Store.write``.
+    Raises:
+        StoreError: another process holds it.
+    """
+    with store.write() as connection:
+        held = _take(connection, name, lasts)
+    over = threading.Event()
+    keeper = threading.Thread(target=_keep_alive, args=(store, held, over), name=f"lease {name}", daemon=True)
+    keeper.start()
+    try:
+        yield held
+    finally:
+        over.set()
+        keeper.join()
+        with store.write() as connection:
+            connection.execute(
+                tables.lease.update()
+                .where(tables.lease.c.name == name, tables.lease.c.epoch == held.epoch)
+                .values(expires_at=datetime.now(UTC))
+            )
 
-        A lease is free when nobody has it, when it expired, or when its holder was a process of this machine that
-        is no longer there. Every holder raises the epoch, so that an earlier one's transactions are refused.
 
-        Raises:
-            StoreError: another process holds it.
-        """
-        with self._database.write() as connection:
-            held = _take(connection, name, lasts)
+def _keep_alive(store: Store, held: Held, over: threading.Event) -> None:
+    """Renew a lease until it is over, or until another process took it."""
+    while not over.wait(held.lasts.total_seconds() / 4):
         try:
-            yield held
-        finally:
-            with self._database.write() as connection:
-                connection.execute(
-                    tables.lease.update()
-                    .where(tables.lease.c.name == name, tables.lease.c.epoch == held.epoch)
-                    .values(expires_at=datetime.now(UTC))
-                )
-
-    def renew(self, held: Held) -> None:
-        """Keep a lease through a long piece of work that writes nothing.
-
-        Raises:
-            StoreError: it went to another process meanwhile.
-        """
-        with self._database.write(held):
-            pass
+            with store.write(held):
+                pass
+        except StoreError:
+            return  # the holder's own next transaction meets the same and reports it
 
 
 def _take(connection: Connection, name: str, lasts: timedelta) -> Held:
@@ -91,5 +92,5 @@ def _is_dead(holder: str) -> bool:
     except ProcessLookupError:
         return True
     except PermissionError:
-        return False
+        pass
     return False

@@ -4,32 +4,32 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from store import tables
-from store.database import Database
+from store.engine import Store
 
 
-class Models:
-    """The model versions of a store."""
+def active(store: Store) -> str | None:
+    """Return the artefact (JSON) that resolving uses; None when none was ever trained."""
+    with store.read() as connection:
+        return connection.scalar(select(tables.model_version.c.artefact).where(tables.model_version.c.active))
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
-    def active(self) -> str | None:
-        """Return the artefact (JSON) that resolving uses; None when none was ever trained."""
-        with self._database.read() as connection:
-            return connection.scalar(select(tables.model_version.c.artefact).where(tables.model_version.c.active))
-
-    def activate(self, version: str, artefact: str, *, actor: str, now: datetime, note: str | None = None) -> None:
-        """Keep an artefact, if it is not known yet, and make it the one that resolving uses."""
-        table = tables.model_version
-        with self._database.write() as connection:
-            connection.execute(table.update().where(table.c.active).values(active=False))
-            known = connection.execute(table.update().where(table.c.version == version).values(active=True))
-            if not known.rowcount:
-                connection.execute(
-                    table.insert().values(
-                        version=version, artefact=artefact, active=True, note=note, actor=actor, created_at=now
-                    )
+def activate(store: Store, version: str, artefact: str, *, actor: str, now: datetime, note: str | None = None) -> None:
+    """Keep an artefact, if it is not known yet, and make it the one that resolving uses."""
+    table = tables.model_version
+    with store.write() as connection:
+        connection.execute(table.update().where(table.c.active).values(active=False))
+        known = connection.execute(table.update().where(table.c.version == version).values(active=True))
+        if not known.rowcount:
+            connection.execute(
+                table.insert().values(
+                    version=version, artefact=artefact, active=True, note=note, actor=actor, created_at=now
                 )
+            )
+
+
+def active_number(connection: Connection) -> int | None:
+    """Return the number of the model that resolving uses; None when none was ever trained."""
+    return connection.scalar(select(tables.model_version.c.model_no).where(tables.model_version.c.active))

@@ -8,8 +8,8 @@ import polars as pl
 from sqlalchemy import Connection, Select, Text, and_, case, func, literal, or_, select, update
 
 from canonical_model.schema import Kind
-from store import bulk, tables
-from store.database import Database, Held
+from store import bulk, tables, work
+from store.engine import Held, Store
 from store.tables import KIND_NUMBERS
 
 _REFERENCE = tables.party_reference
@@ -21,100 +21,96 @@ ATTACH_ROWS = 5_000
 """References attached in one transaction."""
 
 
-class References:
-    """The party references of a store."""
+def of(connection: Connection, record_nos: pl.Series) -> pl.DataFrame:
+    """Return the references of satellites: the columns of ``party_reference``."""
+    return bulk.frame(connection, select(_REFERENCE).where(bulk.among(connection, _REFERENCE.c.record_no, record_nos)))
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
-    def of(self, connection: Connection, record_nos: pl.Series) -> pl.DataFrame:
-        """Return the references of satellites: the columns of ``party_reference``."""
-        return bulk.frame(
-            connection, select(_REFERENCE).where(bulk.among(connection, _REFERENCE.c.record_no, record_nos))
-        )
+def point(connection: Connection, rows: pl.DataFrame, *, look: bool) -> pl.DataFrame:
+    """Set the references of satellites, attach those that name a live source record, and return what was set.
 
-    def point(self, connection: Connection, rows: pl.DataFrame, *, look: bool) -> pl.DataFrame:
-        """Set the references of satellites, attach those that name a live source record, and return what was set.
+    ``rows``: record_no, source_no, record_id, identifier_type, identifier_value. With ``look`` false (a first
+    load, when there is no index to look with) all of them wait for ``attach``.
+    """
+    found = pl.DataFrame(schema={"source_no": pl.Int64, "record_id": pl.String, "party_no": pl.Int64})
+    if look:
+        for (source_no,), named in rows.drop_nulls("source_no").group_by("source_no"):
+            parties = select(_RECORD.c.source_no, _RECORD.c.record_id, _RECORD.c.record_no.label("party_no")).where(
+                _RECORD.c.source_no == source_no,
+                _RECORD.c.kind == KIND_NUMBERS[Kind.PARTY],
+                ~_RECORD.c.deleted,
+                bulk.among(connection, _RECORD.c.record_id, named["record_id"].unique()),
+            )
+            found = found.vstack(bulk.frame(connection, parties))
+    pointed = rows.join(found, on=["source_no", "record_id"], how="left").with_columns(
+        state=pl.when(pl.col("party_no").is_null()).then(pl.lit("pending")).otherwise(pl.lit("attached"))
+    )
+    bulk.upsert(connection, _REFERENCE, pointed)
+    return pointed
 
-        ``rows``: record_no, source_no, record_id, identifier_type, identifier_value. With ``look`` false (a first
-        load, when there is no index to look with) all of them wait for ``attach``.
-        """
-        found = pl.DataFrame(schema={"source_no": pl.Int64, "record_id": pl.String, "party_no": pl.Int64})
-        if look:
-            for (source_no,), named in rows.drop_nulls("source_no").group_by("source_no"):
-                parties = select(_RECORD.c.source_no, _RECORD.c.record_id, _RECORD.c.record_no.label("party_no")).where(
-                    _RECORD.c.source_no == source_no,
-                    _RECORD.c.kind == KIND_NUMBERS[Kind.PARTY],
-                    ~_RECORD.c.deleted,
-                    bulk.among(connection, _RECORD.c.record_id, named["record_id"].unique()),
-                )
-                found = found.vstack(bulk.frame(connection, parties))
-        pointed = rows.join(found, on=["source_no", "record_id"], how="left").with_columns(
-            state=pl.when(pl.col("party_no").is_null()).then(pl.lit("pending")).otherwise(pl.lit("attached"))
-        )
-        bulk.upsert(connection, _REFERENCE, pointed)
-        return pointed
 
-    def welcome(self, connection: Connection, record_nos: pl.Series) -> None:
-        """Attach the satellites that wait for these parties, by their source and key."""
-        waiting = and_(
-            _REFERENCE.c.party_no.is_(None),
-            _REFERENCE.c.source_no == _RECORD.c.source_no,
-            _REFERENCE.c.record_id == _RECORD.c.record_id,
-        )
-        these = bulk.among(connection, _RECORD.c.record_no, record_nos)
-        connection.execute(
-            update(_REFERENCE).where(waiting, these).values(party_no=_RECORD.c.record_no, state="attached")
-        )
+def welcome(connection: Connection, record_nos: pl.Series) -> None:
+    """Attach the satellites that wait for these parties, by their source and key."""
+    waiting = and_(
+        _REFERENCE.c.party_no.is_(None),
+        _REFERENCE.c.source_no == _RECORD.c.source_no,
+        _REFERENCE.c.record_id == _RECORD.c.record_id,
+    )
+    these = bulk.among(connection, _RECORD.c.record_no, record_nos)
+    connection.execute(update(_REFERENCE).where(waiting, these).values(party_no=_RECORD.c.record_no, state="attached"))
 
-    def part(self, connection: Connection, record_nos: pl.Series) -> None:
-        """Let the satellites of parties that are gone wait again."""
-        theirs = bulk.among(connection, _REFERENCE.c.party_no, record_nos)
-        connection.execute(update(_REFERENCE).where(theirs).values(party_no=None, state="pending"))
 
-    def index(self, connection: Connection, before: pl.DataFrame, after: pl.DataFrame) -> None:
-        """Bring the identifiers of parties from what they were to what they are.
+def part(connection: Connection, record_nos: pl.Series) -> None:
+    """Let the satellites of parties that are gone wait again."""
+    theirs = bulk.among(connection, _REFERENCE.c.party_no, record_nos)
+    connection.execute(update(_REFERENCE).where(theirs).values(party_no=None, state="pending"))
 
-        Both frames: record_no, identifiers:List(Struct{type, value}); a party that is new stands in ``after`` only,
-        one that is gone in ``before`` only.
-        """
-        old, new = _identifiers(before), _identifiers(after)
-        on = ["type", "value", "record_no"]
-        bulk.delete(connection, _KEY, old.join(new, on=on, how="anti"))
-        bulk.insert(connection, _KEY, new.join(old, on=on, how="anti"))
 
-    def attach(self, held: Held | None = None) -> int:
-        """Look again at every reference that waits, and at every one by identifier; return how many changed.
+def index(connection: Connection, before: pl.DataFrame, after: pl.DataFrame) -> None:
+    """Bring the identifiers of parties from what they were to what they are.
 
-        A reference by identifier is attached when exactly one live party record has the identifier, or when all
-        that have it belong to one entity; it is ambiguous when they belong to several. Identity may not be known
-        yet: call it before resolving, and again when the crosswalk changed. The parties concerned are queued.
-        """
-        changed = 0
-        with self._database.read() as reader:
-            for statement in (_by_key(), _by_identifier()):
-                for part in bulk.frames(reader, statement, ATTACH_ROWS):
-                    self._write(part, held)
-                    changed += part.height
-        return changed
+    Both frames: record_no, identifiers:List(Struct{type, value}); a party that is new stands in ``after`` only,
+    one that is gone in ``before`` only.
+    """
+    old, new = _identifiers(before), _identifiers(after)
+    on = ["type", "value", "record_no"]
+    bulk.delete(connection, _KEY, old.join(new, on=on, how="anti"))
+    bulk.insert(connection, _KEY, new.join(old, on=on, how="anti"))
 
-    def _write(self, changes: pl.DataFrame, held: Held | None) -> None:
-        with self._database.write(held) as connection:
-            bulk.update(connection, _REFERENCE, changes.drop("before"), key=["record_no"])
-            concerned = pl.concat([changes["party_no"], changes["before"]]).drop_nulls().unique().sort()
-            bulk.insert(connection, tables.work, concerned.rename("record_no").to_frame())
 
-    def counts(self) -> dict[str, int]:
-        """Return how many references of live satellites are attached, pending and ambiguous."""
-        statement = (
-            select(_REFERENCE.c.state, func.count().label("count"))
-            .join(_RECORD, _RECORD.c.record_no == _REFERENCE.c.record_no)
-            .where(~_RECORD.c.deleted)
-            .group_by(_REFERENCE.c.state)
-        )
-        with self._database.read() as connection:
-            counted = {row.state: int(row[1]) for row in connection.execute(statement)}
-        return {state: counted.get(state, 0) for state in ("attached", "pending", "ambiguous")}
+def attach(store: Store, held: Held | None = None) -> int:
+    """Look again at every reference that waits, and at every one by identifier; return how many changed.
+
+    A reference by identifier is attached when exactly one live party record has the identifier, or when all
+    that have it belong to one entity; it is ambiguous when they belong to several. Identity may not be known
+    yet: call it before resolving, and again when the crosswalk changed. The parties concerned are queued.
+    """
+    changed = 0
+    with store.read() as reader:
+        for statement in (_by_key(), _by_identifier()):
+            for part in bulk.frames(reader, statement, ATTACH_ROWS):
+                _write(store, part, held)
+                changed += part.height
+    return changed
+
+
+def _write(store: Store, changes: pl.DataFrame, held: Held | None) -> None:
+    with store.write(held) as connection:
+        bulk.update(connection, _REFERENCE, changes.drop("before"), key=["record_no"])
+        work.add(connection, pl.concat([changes["party_no"], changes["before"]]))
+
+
+def counts(store: Store) -> dict[str, int]:
+    """Return how many references of live satellites are attached, pending and ambiguous."""
+    statement = (
+        select(_REFERENCE.c.state, func.count().label("count"))
+        .join(_RECORD, _RECORD.c.record_no == _REFERENCE.c.record_no)
+        .where(~_RECORD.c.deleted)
+        .group_by(_REFERENCE.c.state)
+    )
+    with store.read() as connection:
+        counted = {row.state: int(row[1]) for row in connection.execute(statement)}
+    return {state: counted.get(state, 0) for state in ("attached", "pending", "ambiguous")}
 
 
 def _identifiers(parties: pl.DataFrame) -> pl.DataFrame:

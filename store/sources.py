@@ -12,7 +12,7 @@ import polars as pl
 from sqlalchemy import Connection, func, select
 
 from store import bulk, tables
-from store.database import Database
+from store.engine import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,146 +26,144 @@ class Source:
     ran_before: bool  # whether any run of it ever began
 
 
-class Sources:
-    """The sources of a store and their runs."""
+def numbers(connection: Connection, names: pl.Series) -> dict[str, int]:
+    """Return the number of every named source; one that is only referred to gets its number now."""
+    table = tables.source
+    known = {row.name: row.source_no for row in connection.execute(select(table.c.name, table.c.source_no))}
+    for name in names.drop_nulls().unique().sort():
+        if name not in known:
+            made = table.insert().values(name=name, state="active").returning(table.c.source_no)
+            known[name] = connection.execute(made).scalar_one()
+    return known
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
-    def numbers(self, connection: Connection, names: pl.Series) -> dict[str, int]:
-        """Return the number of every named source; one that is only referred to gets its number now."""
-        table = tables.source
-        known = {row.name: row.source_no for row in connection.execute(select(table.c.name, table.c.source_no))}
-        for name in names.drop_nulls().unique().sort():
-            if name not in known:
-                made = table.insert().values(name=name, state="active").returning(table.c.source_no)
-                known[name] = connection.execute(made).scalar_one()
-        return known
+def names(connection: Connection) -> dict[int, str]:
+    """Return the name of every source by its number."""
+    table = tables.source
+    return {row.source_no: row.name for row in connection.execute(select(table.c.source_no, table.c.name))}
 
-    def names(self, connection: Connection) -> dict[int, str]:
-        """Return the name of every source by its number."""
-        table = tables.source
-        return {row.source_no: row.name for row in connection.execute(select(table.c.source_no, table.c.name))}
 
-    def describe(self, connection: Connection, name: str, *, system: str, mode: str) -> Source:
-        """Bring what the store knows of a source up to its mapping, and return it."""
-        number = self.numbers(connection, pl.Series([name]))[name]
-        table, run = tables.source, tables.run
-        connection.execute(table.update().where(table.c.source_no == number).values(system=system, mode=mode))
-        row = connection.execute(select(table).where(table.c.source_no == number)).one()
-        earlier = select(run.c.run_id).where(run.c.source_no == number).limit(1)
-        return Source(
-            number=number,
-            name=name,
-            state=row.state,
-            cursor=json.loads(row.cursor) if row.cursor else None,
-            ran_before=connection.scalar(earlier) is not None,
+def describe(connection: Connection, name: str, *, system: str, mode: str) -> Source:
+    """Bring what the store knows of a source up to its mapping, and return it."""
+    number = numbers(connection, pl.Series([name]))[name]
+    table, run = tables.source, tables.run
+    connection.execute(table.update().where(table.c.source_no == number).values(system=system, mode=mode))
+    row = connection.execute(select(table).where(table.c.source_no == number)).one()
+    earlier = select(run.c.run_id).where(run.c.source_no == number).limit(1)
+    return Source(
+        number=number,
+        name=name,
+        state=row.state,
+        cursor=json.loads(row.cursor) if row.cursor else None,
+        ran_before=connection.scalar(earlier) is not None,
+    )
+
+
+def settle(
+    connection: Connection,
+    number: int,
+    *,
+    state: str,
+    held_reason: str | None = None,
+    mapping_digest: str | None = None,
+    cursor: Mapping[str, Any] | None = None,
+) -> None:
+    """Write how a run left its source; a cursor or digest that is not given stays as it was."""
+    values: dict[str, Any] = {"state": state, "held_reason": held_reason}
+    if mapping_digest is not None:
+        values["mapping_digest"] = mapping_digest
+    if cursor is not None:
+        values["cursor"] = json.dumps(cursor, separators=(",", ":"))
+    connection.execute(tables.source.update().where(tables.source.c.source_no == number).values(values))
+
+
+# Runs -----------------------------------------------------------------------------------------------------
+
+
+def start_run(
+    connection: Connection,
+    verb: str,
+    *,
+    actor: str,
+    now: datetime,
+    source_no: int | None = None,
+    mapping_digest: str | None = None,
+) -> int:
+    """Begin a run and return its number; an earlier one of the same kind that never ended was interrupted.
+
+    Call it under the lease of the verb or source, so that such a run is truly dead.
+    """
+    table = tables.run
+    connection.execute(
+        table.update()
+        .where(table.c.verb == verb, table.c.source_no.is_not_distinct_from(source_no), table.c.state == "running")
+        .values(state="interrupted", ended_at=now)
+    )
+    begun = table.insert().values(
+        verb=verb, source_no=source_no, state="running", actor=actor, started_at=now, mapping_digest=mapping_digest
+    )
+    return int(connection.execute(begun.returning(table.c.run_id)).scalar_one())
+
+
+def end_run(
+    connection: Connection,
+    run_id: int,
+    *,
+    state: str,
+    now: datetime,
+    counts: Mapping[str, int] | None = None,
+    details: object = None,
+    error: str | None = None,
+) -> None:
+    """End a run: done, failed or held; ``counts`` are columns of the run table."""
+    values: dict[str, Any] = {"state": state, "ended_at": now, "error": error, **(counts or {})}
+    if details:
+        values["details"] = json.dumps(details, separators=(",", ":"))
+    connection.execute(tables.run.update().where(tables.run.c.run_id == run_id).values(values))
+
+
+def status(store: Store) -> pl.DataFrame:
+    """Return one row per source with its last run.
+
+    source, system, mode, state, held_reason:String; run_state, error:String; started_at, ended_at:Datetime;
+    read, landed, unchanged, quarantined, filtered, deleted:Int64 (of that run); records, open_quarantine:Int64.
+    """
+    source, run = tables.source, tables.run
+    record, entry = tables.source_record, tables.quarantine
+    newest = select(func.max(run.c.run_id)).where(run.c.source_no == source.c.source_no).scalar_subquery()
+    counted = run.c.read, run.c.landed, run.c.unchanged, run.c.quarantined, run.c.filtered, run.c.deleted
+    live = (
+        select(record.c.source_no, func.count().label("records"))
+        .where(~record.c.deleted)
+        .group_by(record.c.source_no)
+        .subquery()
+    )
+    bad = (
+        select(entry.c.source_no, func.count().label("open_quarantine"))
+        .where(entry.c.closed_at.is_(None))
+        .group_by(entry.c.source_no)
+        .subquery()
+    )
+    statement = (
+        select(
+            source.c.name.label("source"),
+            source.c.system,
+            source.c.mode,
+            source.c.state,
+            source.c.held_reason,
+            run.c.state.label("run_state"),
+            run.c.error,
+            run.c.started_at,
+            run.c.ended_at,
+            *counted,
+            func.coalesce(live.c.records, 0).label("records"),
+            func.coalesce(bad.c.open_quarantine, 0).label("open_quarantine"),
         )
-
-    def settle(
-        self,
-        connection: Connection,
-        number: int,
-        *,
-        state: str,
-        held_reason: str | None = None,
-        mapping_digest: str | None = None,
-        cursor: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Write how a run left its source; a cursor or digest that is not given stays as it was."""
-        values: dict[str, Any] = {"state": state, "held_reason": held_reason}
-        if mapping_digest is not None:
-            values["mapping_digest"] = mapping_digest
-        if cursor is not None:
-            values["cursor"] = json.dumps(cursor, separators=(",", ":"))
-        connection.execute(tables.source.update().where(tables.source.c.source_no == number).values(values))
-
-    # Runs -----------------------------------------------------------------------------------------------------
-
-    def start_run(
-        self,
-        connection: Connection,
-        verb: str,
-        *,
-        actor: str,
-        now: datetime,
-        source_no: int | None = None,
-        mapping_digest: str | None = None,
-    ) -> int:
-        """Begin a run and return its number; an earlier one of the same kind that never ended was interrupted.
-
-        Call it under the lease of the verb or source, so that such a run is truly dead.
-        """
-        table = tables.run
-        connection.execute(
-            table.update()
-            .where(table.c.verb == verb, table.c.source_no.is_not_distinct_from(source_no), table.c.state == "running")
-            .values(state="interrupted", ended_at=now)
-        )
-        begun = table.insert().values(
-            verb=verb, source_no=source_no, state="running", actor=actor, started_at=now, mapping_digest=mapping_digest
-        )
-        return int(connection.execute(begun.returning(table.c.run_id)).scalar_one())
-
-    def end_run(
-        self,
-        connection: Connection,
-        run_id: int,
-        *,
-        state: str,
-        now: datetime,
-        counts: Mapping[str, int] | None = None,
-        details: object = None,
-        error: str | None = None,
-    ) -> None:
-        """End a run: done, failed or held; ``counts`` are columns of the run table."""
-        values: dict[str, Any] = {"state": state, "ended_at": now, "error": error, **(counts or {})}
-        if details:
-            values["details"] = json.dumps(details, separators=(",", ":"))
-        connection.execute(tables.run.update().where(tables.run.c.run_id == run_id).values(values))
-
-    def status(self) -> pl.DataFrame:
-        """Return one row per source with its last run.
-
-        source, system, mode, state, held_reason:String; run_state, error:String; started_at, ended_at:Datetime;
-        read, landed, unchanged, quarantined, filtered, deleted:Int64 (of that run); records, open_quarantine:Int64.
-        """
-        source, run = tables.source, tables.run
-        record, entry = tables.source_record, tables.quarantine
-        newest = select(func.max(run.c.run_id)).where(run.c.source_no == source.c.source_no).scalar_subquery()
-        counted = run.c.read, run.c.landed, run.c.unchanged, run.c.quarantined, run.c.filtered, run.c.deleted
-        live = (
-            select(record.c.source_no, func.count().label("records"))
-            .where(~record.c.deleted)
-            .group_by(record.c.source_no)
-            .subquery()
-        )
-        bad = (
-            select(entry.c.source_no, func.count().label("open_quarantine"))
-            .where(entry.c.closed_at.is_(None))
-            .group_by(entry.c.source_no)
-            .subquery()
-        )
-        statement = (
-            select(
-                source.c.name.label("source"),
-                source.c.system,
-                source.c.mode,
-                source.c.state,
-                source.c.held_reason,
-                run.c.state.label("run_state"),
-                run.c.error,
-                run.c.started_at,
-                run.c.ended_at,
-                *counted,
-                func.coalesce(live.c.records, 0).label("records"),
-                func.coalesce(bad.c.open_quarantine, 0).label("open_quarantine"),
-            )
-            .select_from(source)
-            .outerjoin(run, run.c.run_id == newest)
-            .outerjoin(live, live.c.source_no == source.c.source_no)
-            .outerjoin(bad, bad.c.source_no == source.c.source_no)
-            .order_by(source.c.name)
-        )
-        with self._database.read() as connection:
-            return bulk.frame(connection, statement)
+        .select_from(source)
+        .outerjoin(run, run.c.run_id == newest)
+        .outerjoin(live, live.c.source_no == source.c.source_no)
+        .outerjoin(bad, bad.c.source_no == source.c.source_no)
+        .order_by(source.c.name)
+    )
+    with store.read() as connection:
+        return bulk.frame(connection, statement)

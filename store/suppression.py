@@ -12,30 +12,24 @@ from sqlalchemy import Connection, select
 
 from canonical_model.schema import Kind
 from store import bulk, tables
-from store.database import Database
+from store.engine import Store
 
 
-class Suppression:
-    """The suppression list of a store."""
+def hash_of(store: Store, data_source: str, kind: Kind, record_id: str) -> bytes:
+    """Return the keyed hash of a source key: HMAC-SHA256 of the JSON-like triple, separated by U+001F."""
+    message = "\x1f".join((data_source, kind.value, record_id)).encode()
+    return hmac.new(store.suppression_key, message, hashlib.sha256).digest()
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
-    def hash_of(self, data_source: str, kind: Kind, record_id: str) -> bytes:
-        """Return the keyed hash of a source key: HMAC-SHA256 of the JSON-like triple, separated by U+001F."""
-        message = "\x1f".join((data_source, kind.value, record_id)).encode()
-        return hmac.new(self._database.suppression_key, message, hashlib.sha256).digest()
+def add(connection: Connection, keys: list[bytes], *, actor: str, now: datetime) -> None:
+    """Put hashed keys on the list; those already on it stay."""
+    table = tables.suppression
+    known = set(connection.scalars(select(table.c.key_hash).where(table.c.key_hash.in_(keys))))
+    new = [{"key_hash": key, "created_at": now, "actor": actor} for key in dict.fromkeys(keys) if key not in known]
+    if new:
+        connection.execute(table.insert(), new)
 
-    def add(self, connection: Connection, hashes: list[bytes], *, actor: str, now: datetime) -> None:
-        """Put hashed keys on the list; those already on it stay."""
-        table = tables.suppression
-        known = set(connection.scalars(select(table.c.key_hash).where(table.c.key_hash.in_(hashes))))
-        new = [
-            {"key_hash": key, "created_at": now, "actor": actor} for key in dict.fromkeys(hashes) if key not in known
-        ]
-        if new:
-            connection.execute(table.insert(), new)
 
-    def all(self, connection: Connection) -> Iterator[pl.DataFrame]:
-        """Yield the whole list: key_hash:Binary."""
-        yield from bulk.frames(connection, select(tables.suppression.c.key_hash))
+def hashes(connection: Connection) -> Iterator[pl.DataFrame]:
+    """Yield the whole list: key_hash:Binary."""
+    yield from bulk.frames(connection, select(tables.suppression.c.key_hash))

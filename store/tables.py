@@ -484,6 +484,12 @@ Index(
     postgresql_where=text("redirect_to is not null"),
 )
 Index("ix_outbox_entity", outbox.c.entity_id, outbox.c.seq)
+Index(
+    "ix_golden_due",
+    golden.c.due_at,
+    sqlite_where=text("due_at is not null"),
+    postgresql_where=text("due_at is not null"),
+)
 Index("ix_edge_b", edge.c.b)
 Index("ix_run_source", run.c.source_no)
 Index(

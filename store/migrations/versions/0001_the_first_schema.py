@@ -124,6 +124,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("entity_id", name=op.f("pk_golden")),
         comment="The golden record of every active entity.",
     )
+    op.create_index(
+        "ix_golden_due",
+        "golden",
+        ["due_at"],
+        unique=False,
+        sqlite_where=sa.text("due_at is not null"),
+        postgresql_where=sa.text("due_at is not null"),
+    )
+
     op.create_table(
         "golden_history",
         sa.Column("entity_id", NUMBER, autoincrement=False, nullable=False, comment="see golden"),
