@@ -9,6 +9,7 @@ import polars as pl
 from identity import features
 from identity.model import Model, packaged_prior
 from identity.training import train as train_model
+from store import models, resolving
 from store.engine import Store
 
 
@@ -18,17 +19,17 @@ def train(store: Store, *, actor: str) -> Model:
     Training never happens silently: this is the only caller.
     """
     model = train_model(landed_features(store))
-    store.models.activate(model.version, model.to_json(), actor=actor, now=datetime.now(UTC))
+    models.activate(store, model.version, model.to_json(), actor=actor, now=datetime.now(UTC))
     return model
 
 
 def active_model(store: Store) -> tuple[Model, bool]:
     """Return the model in use, and whether it is the packaged prior because none was trained."""
-    artefact = store.models.active()
+    artefact = models.active(store)
     return (Model.from_json(artefact), False) if artefact else (packaged_prior(), True)
 
 
 def landed_features(store: Store) -> pl.DataFrame:
     """Return the features of all live parties, computed chunk by chunk: contents never stand in memory together."""
-    chunks = [features.compute(parties) for parties in store.records.live_parties()]
-    return pl.concat(chunks) if chunks else features.compute(store.records.no_parties())
+    chunks = [features.compute(parties) for parties in resolving.live_parties(store)]
+    return pl.concat(chunks) if chunks else features.compute(resolving.no_parties())
