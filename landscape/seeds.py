@@ -34,14 +34,16 @@ class Stream:
 
     def integers(self, size: int, low: int | Ints, high: int | Ints) -> Ints:
         """Draw from ``low`` up to and including ``high``; both may differ per element."""
-        steps = (self.uniform(size) * (np.asarray(high) - low + 1)).astype(np.int64)
-        return np.asarray(low + steps, dtype=np.int64)
+        steps: Ints = (self.uniform(size) * (np.asarray(high) - low + 1)).astype(np.int64)
+        drawn: Ints = low + steps
+        return drawn
 
     def weighted(self, size: int, weights: Sequence[float] | Floats) -> Ints:
         """Draw indices of ``weights`` in proportion to them."""
         cumulative = np.cumsum(np.asarray(weights, dtype=np.float64))
         picked = np.searchsorted(cumulative, self.uniform(size) * cumulative[-1], side="right")
-        return np.minimum(picked, len(cumulative) - 1).astype(np.int64)
+        indices: Ints = np.minimum(picked, len(cumulative) - 1).astype(np.int64)
+        return indices
 
     def order(self, size: int) -> Ints:
         """Draw a permutation of ``range(size)``."""

@@ -18,7 +18,7 @@ from landscape.seeds import Floats, Ints
 
 INFIXES = (
     *("van der", "van den", "van de", "van 't", "van", "in 't", "op de", "op den", "op 't", "uit den", "uit de"),
-    *("bij de", "tot", "de", "den", "der", "ter", "ten", "te", "'t", "da", "dos", "el", "ait"),
+    *("bij de", "tot", "de", "den", "der", "ter", "ten", "te", "'t", "da", "dos", "el"),
 )
 """Family name infixes, longest first where one starts with another."""
 
