@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import pyarrow as pa
 from pydantic import Field, JsonValue, model_validator
@@ -50,7 +50,6 @@ _STORED_AS: dict[type, tuple[str, ...]] = {int: ("integer",), float: ("integer",
 class OdbcOptions(ReadOptions):
     """How to read one table or query behind an ODBC driver."""
 
-    adapter: Literal["odbc"] = "odbc"
     connection: str | None = Field(default=None, repr=False)  # Driver=…;Server=…;Uid=…;Pwd=${PASSWORD}
     dsn: str | None = None  # a data source of odbc.ini; adds to `connection` when both are given
     table: str | None = None

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from typing import ClassVar, Literal, Self, cast
+from typing import ClassVar, Self, cast
 from urllib.parse import quote
 
 import pyarrow as pa
@@ -62,7 +62,6 @@ _SQLITE_NAMES = ("no such ", "near ", "ambiguous ", "incomplete ", "unrecognized
 class SqlOptions(ReadOptions):
     """How to read one table or query of a database."""
 
-    adapter: Literal["sql"] = "sql"
     url: str = Field(repr=False)  # a SQLAlchemy URL; SQLite's file is relative to the estate
     table: str | None = None
     schema_name: str | None = Field(default=None, alias="schema")

@@ -43,7 +43,6 @@ def _named(value: object) -> object:
 class FilesOptions(ReadOptions):
     """How to read one or more delivered files as one source."""
 
-    adapter: Literal["files"] = "files"
     format: Literal["csv", "tsv", "fixed", "jsonl"]
     path: str  # a glob; relative to the estate. All its files together are one snapshot, in order of their path
     encoding: str = "utf-8"  # any of Python's text encodings; a byte order mark is skipped
