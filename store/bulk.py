@@ -29,6 +29,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
 from store.tables import Instant, sequence
@@ -46,10 +47,7 @@ _SQLITE = sqlite.dialect(paramstyle="named")
 
 
 def frames(connection: Connection, statement: Statement, rows: int = FETCH_ROWS) -> Iterator[pl.DataFrame]:
-    """Yield what a query finds as frames of at most ``rows`` rows; memory does not grow with the result.
-
-    A moment in a condition must be given as the number that the table holds.
-    """
+    """Yield what a query finds as frames of at most ``rows`` rows; memory does not grow with the result."""
     schema = {column.name: _frame_type(column.type) for column in statement.selected_columns}
     with closing(_cursor(connection, statement)) as cursor:
         while batch := cursor.fetchmany(rows):
@@ -157,8 +155,15 @@ def _cursor(connection: Connection, statement: Statement) -> Any:
     dialect = _SQLITE if _is_sqlite(connection) else connection.dialect
     compiled = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
     cursor = driver.cursor() if _is_sqlite(connection) else driver.cursor(name=f"voeg_{next(_names_given)}")
-    cursor.execute(str(compiled), compiled.params)
+    cursor.execute(str(compiled), {name: _bound(compiled, name) for name in compiled.params})
     return cursor
+
+
+def _bound(compiled: SQLCompiler, name: str) -> Any:
+    """Return a parameter as the driver takes it: a moment becomes the number that the table holds."""
+    value, bind = compiled.params[name], compiled.binds.get(name)
+    process = bind.type.bind_processor(compiled.dialect) if bind is not None else None
+    return process(value) if process else value
 
 
 def _frame(rows: Sequence[Any], schema: dict[str, pl.DataType]) -> pl.DataFrame:
