@@ -78,8 +78,8 @@ class Publisher:
     def __init__(self, url: SecretStr, *, exchange: str, window: int = 1_000) -> None:
         """Raises ConfigurationError when the URL is not one."""
         self._parameters = _parameters(url)
+        self.window = window  # messages that may be unconfirmed
         self._exchange = exchange
-        self._window = window
         self._waiting: deque[Message] = deque()
         self._settled: queue.SimpleQueue[list[Settled]] = queue.SimpleQueue()
         self._closing = threading.Event()
@@ -270,7 +270,7 @@ class Publisher:
             self._lose_waiting()
         if not self._ready.is_set() or not self._channel.is_open:
             return
-        while self._waiting and len(self._unconfirmed) < self._window and not self._held_back:
+        while self._waiting and len(self._unconfirmed) < self.window and not self._held_back:
             message = self._waiting.popleft()
             self._delivery_tag += 1
             self._unconfirmed[self._delivery_tag] = message
