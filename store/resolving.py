@@ -65,11 +65,6 @@ def no_parties() -> pl.DataFrame:
     return pl.DataFrame(schema={**keys, **content_schema(Kind.PARTY)})
 
 
-def queue(connection: Connection) -> pl.DataFrame:
-    """Return what waits: seq, record_no."""
-    return bulk.frame(connection, select(work.c.seq, work.c.record_no))
-
-
 def clusters(connection: Connection) -> pl.DataFrame:
     """Return the crosswalk: record_no, entity_id."""
     return bulk.frame(connection, select(crosswalk.c.record_no, crosswalk.c.entity_id))

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from pydantic import ValidationError
+from transform.mapping import Mapping
+from transform.plan import Plausibility
 
 from adapters.base import Adapter
 from foundation.document import load
@@ -20,8 +22,6 @@ from golden.rules import Rules
 from store.engine import Store
 from store.engine import open as open_store
 from transform import mapping as mapping_language
-from transform.mapping import Mapping
-from transform.plan import Plausibility
 
 ADAPTERS = MappingProxyType(
     {
@@ -99,7 +99,9 @@ class Estate:
     def rules(self) -> Rules:
         """The survivorship rules of ``conf/survivorship.yaml``; the defaults when the file is absent."""
         file = self.root / "conf" / "survivorship.yaml"
-        return survivorship_rules.load(load(file)) if file.exists() else Rules()
+        if not file.exists():
+            return Rules()
+        return survivorship_rules.load(load(file), systems={mapping.name: mapping.system for mapping in self.mappings})
 
     @cached_property
     def store(self) -> Store:

@@ -117,7 +117,7 @@ def progress() -> Iterator[Progress]:
 def _cell(value: Any) -> tuple[str, bool]:
     """Return the text of a cell and whether it counts as a number."""
     if value is None:
-        return "–", True
+        return "-", True
     if isinstance(value, bool):
         return ("yes" if value else "no"), False
     if isinstance(value, int):

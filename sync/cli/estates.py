@@ -40,18 +40,30 @@ def status(estate: EstateOption = HERE, as_json: JsonOption = False) -> None:
     """Show what the store holds, how each source stands, and what waits."""
     found = estate_status(open_here(estate))
     if as_json:
-        print_json(found.as_dict())
+        print_json({"sources": found.sources.to_dicts(), "totals": found.totals})
         return
     print_table(
         "Sources",
-        ("source", "state", "last run", "read", "landed", "quarantined", "live", "problem"),
+        ("source", "system", "state", "last run", "when", "read", "quarantined", "live records"),
         [
-            (s.source, s.state, s.last_run or "never", s.read, s.landed, s.quarantined, s.live, s.problem or "")
-            for s in found.sources
+            (
+                row["source"],
+                row["system"] or "",
+                row["state"] or "never read",
+                row["run_state"] or "",
+                f"{row['ended_at']:%Y-%m-%d %H:%M}" if row["ended_at"] else "",
+                row["read"],
+                row["open_quarantine"],
+                row["records"],
+            )
+            for row in found.sources.iter_rows(named=True)
         ],
     )
-    print_table("Store", ("what", "how many"), list(found.totals.items()))
+    for row in found.sources.iter_rows(named=True):
+        for problem in filter(None, (row["held_reason"], row["error"])):
+            note(f"{row['source']}: {problem}")
+    print_table("Store", ("what", "how many"), [(name.replace("_", " "), n) for name, n in found.totals.items()])
+    if found.totals["work"]:
+        note(f"{found.totals['work']:,} changed parties wait to be resolved; 'voeg resolve' does it")
     if found.totals["outbox"]:
         note(f"{found.totals['outbox']:,} events wait in the outbox; 'voeg publish' sends them")
-    if found.totals["work"]:
-        note(f"{found.totals['work']:,} changed records wait to be resolved; 'voeg resolve' does it")

@@ -1,0 +1,132 @@
+"""Commands from landed records to channels: model train|show, resolve, publish, export."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sync.cli.console import (
+    HERE,
+    EstateOption,
+    JsonOption,
+    note,
+    open_here,
+    print_json,
+    print_table,
+    progress,
+    reports_errors,
+)
+from sync.estate import Estate
+from sync.export import Format
+from sync.export import crosswalk as export_crosswalk_rows
+from sync.export import golden as export_golden_rows
+from sync.resolve import Resolved
+from sync.resolve import resolve as resolve_records
+from sync.train import active_model
+from sync.train import train as train_model
+
+model_app = typer.Typer(help="The identity model.", no_args_is_help=True)
+export_app = typer.Typer(help="Write results to a file.", no_args_is_help=True)
+
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")]
+FormatOption = Annotated[Format, typer.Option("--format", help="Parquet for machines, CSV for spreadsheets.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    app.add_typer(model_app, name="model")
+    app.command()(resolve)
+    app.add_typer(export_app, name="export")
+
+
+@model_app.command("train")
+@reports_errors
+def model_train(estate: EstateOption = HERE, as_json: JsonOption = False) -> None:
+    """Train the model on all landed parties, and use it from the next resolve on."""
+    here = open_here(estate)
+    with progress() as bars:
+        bars.add_task("training", total=None)
+        model = train_model(here.store, actor="cli")
+    if as_json:
+        print_json({"version": model.version, "profile": model.profile})
+    else:
+        note(f"model {model.version} is trained and in use; 'voeg resolve' links everything with it")
+
+
+@model_app.command("show")
+@reports_errors
+def model_show(estate: EstateOption = HERE, as_json: JsonOption = False) -> None:
+    """Show the model in use: thresholds, and the weight of every level of evidence."""
+    model, prior = active_model(open_here(estate).store)
+    if as_json:
+        print_json(json.loads(model.to_json()))
+        return
+    note(f"model {model.version}" + (" (packaged prior: none was trained)" if prior else ""))
+    for population in model.describe():
+        print_table(population.title, ("comparison", "level", "bits"), population.rows)
+
+
+@reports_errors
+def resolve(estate: EstateOption = HERE, as_json: JsonOption = False) -> None:
+    """Decide who is who, compute golden records, and put events into the outbox."""
+    report = resolve_here(open_here(estate))
+    if as_json:
+        print_json(
+            {
+                "model": report.model,
+                "packaged_prior": report.prior,
+                "anew": report.anew,
+                "records": report.records,
+                "entities": report.entities,
+                "events": report.events,
+                "seconds": {stage: round(seconds, 3) for stage, seconds in report.seconds.items()},
+            }
+        )
+    else:
+        print_resolved(report)
+
+
+def resolve_here(here: Estate) -> Resolved:
+    """Resolve an estate with its settings, showing progress."""
+    with progress() as bars:
+        bar = bars.add_task("resolving", total=None)
+        return resolve_records(
+            here.store,
+            here.rules,
+            actor="cli",
+            now=datetime.now(UTC),
+            thresholds=here.settings.identity,
+            stage=lambda name, steps: bars.update(bar, description=name, total=steps, completed=0),
+            advance=lambda steps: bars.advance(bar, steps),
+        )
+
+
+def print_resolved(report: Resolved) -> None:
+    """Print what a resolve did."""
+    if report.prior:
+        note("no model was trained: the packaged prior is used; 'voeg model train' learns from your own data")
+    if not report.anew:
+        note("nothing changed since the last resolve")
+        return
+    rows = [("source records", report.records), ("entities", report.entities)]
+    rows += [(f"events: {name}", count) for name, count in sorted(report.events.items())]
+    rows += [(f"seconds: {name}", round(seconds, 2)) for name, seconds in report.seconds.items()]
+    print_table(None, ("resolved", ""), rows)
+
+
+@export_app.command("golden")
+@reports_errors
+def export_golden(file: FileArgument, format_: FormatOption = Format.PARQUET, estate: EstateOption = HERE) -> None:
+    """Write all golden records. The file holds personal data, sensitive fields included."""
+    note(f"{export_golden_rows(open_here(estate).store, file, format_):,} golden records in {file}")
+
+
+@export_app.command("crosswalk")
+@reports_errors
+def export_crosswalk(file: FileArgument, format_: FormatOption = Format.PARQUET, estate: EstateOption = HERE) -> None:
+    """Write which source record belongs to which entity: data_source, record_id, entity_id."""
+    note(f"{export_crosswalk_rows(open_here(estate).store, file, format_):,} source records in {file}")
