@@ -1,0 +1,245 @@
+"""Constrained agglomeration: from weighed pairs to parties.
+
+Connected components alone over-merge: one wrong pair joins two families, and in a large estate nearly everyone is
+joined to everyone. So a component is only taken whole when no pair in it speaks against it. Any other is put
+together from its records, best clusters first: two clusters join while the mean weight of *all* pairs between them
+reaches the threshold. One good pair between two clusters that otherwise contradict each other does not hold.
+
+Records are numbered in the order of their key hash, and ties go to the smaller numbers; so the partition depends on
+records, decisions and weights alone.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from identity import components
+
+Ints = NDArray[np.int64]
+Pair = tuple[int, int]
+
+COMPLETE_UP_TO: Final = 50
+"""Records in a component of which every pair is weighed; in a larger one only the pairs that blocking proposed."""
+UNWEIGHED: Final = -3000
+"""Weight of a pair that nothing proposed: it has no key in common."""
+LIMIT: Final = 20_000
+"""Weights are cut off at ± this, so that one extraordinary pair does not outvote many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """Pairs of record numbers, ``left`` < ``right``, with their weight in 1/1000 bit."""
+
+    left: Ints
+    right: Ints
+    weight: Ints
+
+    def where(self, chosen: NDArray[np.bool_]) -> Edges:
+        """Return the chosen pairs."""
+        return Edges(self.left[chosen], self.right[chosen], self.weight[chosen])
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """What people decided about pairs of records, each sorted, smaller number first."""
+
+    must_link: Sequence[Pair] = ()
+    never_link: Sequence[Pair] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """Clusters, and the pairs that would have linked but were kept apart."""
+
+    label: Ints  # of every record: the smallest record number of its cluster
+    refused: Edges
+    reasons: list[str]  # per refused pair: never_link, contradiction
+
+
+Weigh = Callable[[Ints, Ints], Edges]
+"""Weighs pairs (``left`` < ``right``) whatever they prove."""
+
+
+def partition(*, nodes: int, edges: Edges, decisions: Decisions, threshold: int, weigh: Weigh) -> Partition:
+    """Cut the records 0 … ``nodes`` - 1 into clusters.
+
+    Args:
+        nodes: number of records.
+        edges: every pair that blocking proposed, once.
+        decisions: hard constraints.
+        threshold: weight from which pairs link, and mean weight from which clusters join.
+        weigh: weighs pairs that blocking did not propose.
+    """
+    never, must = _columns(decisions.never_link), _columns(decisions.must_link)
+    linking = edges.weight >= threshold
+    label = components.label(
+        nodes,
+        np.concatenate([edges.left[linking], must[:, 0]]),
+        np.concatenate([edges.right[linking], must[:, 1]]),
+    )
+    inside = _complete(label, edges.where(label[edges.left] == label[edges.right]), weigh)
+    doubtful = np.zeros(nodes, dtype=bool)
+    doubtful[label[inside.left[inside.weight < 0]]] = True
+    doubtful[label[must[:, 0]]] = True
+    doubtful[label[never[:, 0]]] = True
+    doubted = inside.where(doubtful[label[inside.left]])
+    final = _agglomerate(label, doubtful[label], doubted, decisions, threshold)
+    refused = edges.where(linking & (final[edges.left] != final[edges.right]))
+    forbidden = set(decisions.never_link)
+    reasons = [
+        "never_link" if pair in forbidden else "contradiction"
+        for pair in zip(refused.left.tolist(), refused.right.tolist(), strict=True)
+    ]
+    return Partition(label=final, refused=refused, reasons=reasons)
+
+
+def _columns(pairs: Sequence[Pair]) -> Ints:
+    return np.array(pairs, dtype=np.int64).reshape(-1, 2)
+
+
+def _complete(label: Ints, known: Edges, weigh: Weigh) -> Edges:
+    """Return the weights of the pairs inside components: all pairs in small ones, the known ones in others."""
+    members = np.argsort(label, kind="stable")
+    _, starts, sizes = np.unique(label[members], return_index=True, return_counts=True)
+    small = (sizes > 2) & (sizes <= COMPLETE_UP_TO)
+    left, right = _pairs_within(members, starts[small], sizes[small])
+    nodes = label.size
+    unknown = ~np.isin(left * nodes + right, known.left * nodes + known.right)
+    if not unknown.any():
+        return known
+    weighed = weigh(left[unknown], right[unknown])
+    return Edges(
+        np.concatenate([known.left, weighed.left]),
+        np.concatenate([known.right, weighed.right]),
+        np.concatenate([known.weight, weighed.weight]),
+    )
+
+
+def _pairs_within(members: Ints, starts: Ints, sizes: Ints) -> tuple[Ints, Ints]:
+    """Return all pairs within each group of ``members``, smaller record first."""
+    lefts, rights = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
+    for size in np.unique(sizes):
+        base = starts[sizes == size, None]
+        low, high = np.triu_indices(int(size), k=1)
+        lefts.append(members[base + low].ravel())
+        rights.append(members[base + high].ravel())
+    return np.concatenate(lefts), np.concatenate(rights)
+
+
+def _agglomerate(label: Ints, doubtful: NDArray[np.bool_], inside: Edges, decisions: Decisions, threshold: int) -> Ints:
+    """Put the doubtful records together anew; the others keep their label."""
+    records = np.flatnonzero(doubtful)
+    if not records.size:
+        return label
+    local = np.full(label.size, -1, dtype=np.int64)
+    local[records] = np.arange(records.size)
+    clusters = _Clusters(
+        records.size,
+        local[inside.left].tolist(),
+        local[inside.right].tolist(),
+        np.clip(inside.weight, -LIMIT, LIMIT).tolist(),
+        threshold,
+    )
+
+    def within(pairs: Iterable[Pair]) -> list[Pair]:
+        numbered = ((int(local[one]), int(local[other])) for one, other in pairs)
+        return [pair for pair in numbered if min(pair) >= 0]
+
+    clusters.forbid(within(decisions.never_link))
+    clusters.pin(within(decisions.must_link))
+    clusters.join_best()
+    final = label.copy()
+    final[records] = records[clusters.labels()]
+    return final
+
+
+class _Clusters:
+    """Clusters that grow by mean linkage. A cluster is named by its smallest record.
+
+    Between two clusters stands the sum over their pairs of (weight - UNWEIGHED), so that pairs nobody weighed add
+    nothing, and only pairs of clusters with something in common are held.
+    """
+
+    def __init__(self, count: int, left: list[int], right: list[int], weight: list[int], threshold: int) -> None:
+        self._threshold = threshold
+        self._members = [[record] for record in range(count)]
+        self._between: list[dict[int, int]] = [{} for _ in range(count)]
+        self._forbidden: list[set[int]] = [set() for _ in range(count)]
+        for one, other, value in zip(left, right, weight, strict=True):
+            self._between[one][other] = self._between[other][one] = value - UNWEIGHED
+        self._queue: list[tuple[float, int, int]] = []
+
+    def forbid(self, pairs: Iterable[Pair]) -> None:
+        """Keep the records of each pair apart for good."""
+        for one, other in pairs:
+            self._forbidden[one].add(other)
+            self._forbidden[other].add(one)
+
+    def pin(self, pairs: Iterable[Pair]) -> None:
+        """Join the clusters of each pair, unless that is forbidden."""
+        name = list(range(len(self._members)))
+        for one, other in pairs:
+            low, high = sorted((name[one], name[other]))
+            if low != high and high not in self._forbidden[low]:
+                for record in self._members[high]:
+                    name[record] = low
+                self._join(low, high)
+
+    def join_best(self) -> None:
+        """Join the two clusters with the best mean, ties to the smaller names, until none reaches the threshold."""
+        self._queue.clear()
+        for low in range(len(self._members)):
+            for high in self._between[low]:
+                if low < high:
+                    self._offer(low, high)
+        heapq.heapify(self._queue)
+        while self._queue:
+            negative, low, high = heapq.heappop(self._queue)
+            if high in self._between[low] and -negative == self._mean(low, high):
+                self._join(low, high)
+                for other in self._between[low]:
+                    self._offer(min(low, other), max(low, other), push=True)
+
+    def labels(self) -> Ints:
+        """Return for every record the smallest record of its cluster."""
+        label = np.empty(len(self._members), dtype=np.int64)
+        for name, members in enumerate(self._members):
+            label[members] = name
+        return label
+
+    def _mean(self, low: int, high: int) -> float:
+        pairs = len(self._members[low]) * len(self._members[high])
+        return self._between[low][high] / pairs + UNWEIGHED
+
+    def _offer(self, low: int, high: int, *, push: bool = False) -> None:
+        mean = self._mean(low, high)
+        if mean >= self._threshold and high not in self._forbidden[low]:
+            if push:
+                heapq.heappush(self._queue, (-mean, low, high))
+            else:
+                self._queue.append((-mean, low, high))
+
+    def _join(self, low: int, high: int) -> None:
+        """Move everything of cluster ``high`` to cluster ``low``."""
+        self._members[low] += self._members[high]
+        self._members[high] = []
+        mine, theirs = self._between[low], self._between[high]
+        self._between[high] = {}
+        mine.pop(high, None)
+        theirs.pop(low, None)
+        for other, total in theirs.items():
+            mine[other] = mine.get(other, 0) + total
+            del self._between[other][high]
+        for other in theirs:
+            self._between[other][low] = mine[other]
+        for other in self._forbidden[high]:
+            self._forbidden[other].discard(high)
+            self._forbidden[other].add(low)
+        self._forbidden[low] |= self._forbidden[high]
+        self._forbidden[high] = set()

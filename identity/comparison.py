@@ -1,0 +1,274 @@
+"""Comparisons: how alike two records are in one respect, as an integer level.
+
+A comparison is a list of levels tried in order; the first whose condition holds is the pair's level. Level 0 is
+*missing*: one of the records does not tell, which proves nothing and weighs nothing. The last level is *other*:
+both tell, and nothing before it held.
+
+Conditions are small values that can be written as DuckDB SQL (bulk) and evaluated in process with rapidfuzz (one
+pair), so that both give the same level. They hold only positive tests: a null makes a test false, never unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from rapidfuzz.distance import DamerauLevenshtein, JaroWinkler
+
+Value = str | Sequence[str] | None
+Record = Mapping[str, Value]
+Side = Callable[[str], str]
+"""Writes a column of one side of the pair: ``lambda column: f"l.{column}"``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A positive test on a pair of records, symmetric in its sides."""
+
+    sql: Callable[[Side, Side], str]  # writes it as a DuckDB expression; null counts as false
+    holds: Callable[[Record, Record], bool]  # evaluates it in process
+
+
+def same(column: str) -> Condition:
+    """Both tell, and tell the same."""
+    return Condition(
+        sql=lambda left, right: f"{left(column)} = {right(column)}",
+        holds=lambda left, right: left[column] is not None and left[column] == right[column],
+    )
+
+
+def crossed(first: str, second: str) -> Condition:
+    """One side's ``first`` is the other side's ``second``."""
+    return Condition(
+        sql=lambda left, right: f"({left(first)} = {right(second)} OR {left(second)} = {right(first)})",
+        holds=lambda left, right: any(
+            one[first] is not None and one[first] == other[second] for one, other in ((left, right), (right, left))
+        ),
+    )
+
+
+def similar(column: str, at_least: float) -> Condition:
+    """The texts have at least so much Jaro-Winkler similarity."""
+    return Condition(
+        sql=lambda left, right: f"jaro_winkler_similarity({left(column)}, {right(column)}) >= {at_least}",
+        holds=_on_texts(column, lambda one, other: JaroWinkler.similarity(one, other) >= at_least),
+    )
+
+
+def edits(column: str, at_most: int) -> Condition:
+    """The texts are at most so many insertions, deletions, substitutions and swaps of neighbours apart."""
+    return Condition(
+        sql=lambda left, right: f"damerau_levenshtein({left(column)}, {right(column)}) <= {at_most}",
+        holds=_on_texts(column, lambda one, other: DamerauLevenshtein.distance(one, other) <= at_most),
+    )
+
+
+def same_part(column: str, start: int, length: int) -> Condition:
+    """The same characters stand from ``start`` (0-based) in both texts."""
+
+    def sql(left: Side, right: Side) -> str:
+        part = f"substr({{}}, {start + 1}, {length})"
+        return f"{part.format(left(column))} = {part.format(right(column))}"
+
+    end = start + length
+    return Condition(sql=sql, holds=_on_texts(column, lambda one, other: one[start:end] == other[start:end]))
+
+
+def day_month_swapped(column: str) -> Condition:
+    """Two dates YYYYMMDD of one year, the day of each being the month of the other."""
+
+    def sql(left: Side, right: Side) -> str:
+        date = left(column)
+        return f"substr({date}, 1, 4) || substr({date}, 7, 2) || substr({date}, 5, 2) = {right(column)}"
+
+    return Condition(sql=sql, holds=_on_texts(column, lambda one, other: one[:4] + one[6:8] + one[4:6] == other))
+
+
+def shares(column: str) -> Condition:
+    """The lists have a value in common."""
+    return Condition(
+        sql=lambda left, right: f"list_has_any({left(column)}, {right(column)})",
+        holds=lambda left, right: not set(left[column] or ()).isdisjoint(right[column] or ()),
+    )
+
+
+def absent(column: str) -> Condition:
+    """At least one of the sides does not tell."""
+    return Condition(
+        sql=lambda left, right: f"({left(column)} IS NULL OR {right(column)} IS NULL)",
+        holds=lambda left, right: left[column] is None or right[column] is None,
+    )
+
+
+def all_of(*conditions: Condition) -> Condition:
+    """Every condition holds."""
+    return Condition(
+        sql=lambda left, right: "(" + " AND ".join(one.sql(left, right) for one in conditions) + ")",
+        holds=lambda left, right: all(one.holds(left, right) for one in conditions),
+    )
+
+
+def any_of(*conditions: Condition) -> Condition:
+    """At least one condition holds."""
+    return Condition(
+        sql=lambda left, right: "(" + " OR ".join(one.sql(left, right) for one in conditions) + ")",
+        holds=lambda left, right: any(one.holds(left, right) for one in conditions),
+    )
+
+
+def _on_texts(column: str, test: Callable[[str, str], bool]) -> Callable[[Record, Record], bool]:
+    """Make a test of two texts one of two records that is false when either does not tell."""
+
+    def holds(left: Record, right: Record) -> bool:
+        one, other = left[column], right[column]
+        return isinstance(one, str) and isinstance(other, str) and test(one, other)
+
+    return holds
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One level of a comparison."""
+
+    name: str
+    condition: Condition | None = None  # None for the last level, which takes the rest
+    missing: bool = False  # proves nothing: weight 0
+    frequency: str | None = None  # the column of which the shared value's rarity counts instead of u
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One respect in which two records are compared; a level's number is its position."""
+
+    name: str
+    levels: tuple[Level, ...]
+
+    def sql(self, left: Side, right: Side) -> str:
+        """Write the level as a DuckDB expression of type UTINYINT."""
+        cases = " ".join(
+            f"WHEN {level.condition.sql(left, right)} THEN {number}"
+            for number, level in enumerate(self.levels)
+            if level.condition is not None
+        )
+        return f"(CASE {cases} ELSE {len(self.levels) - 1} END)::UTINYINT"
+
+    def level(self, left: Record, right: Record) -> int:
+        """Evaluate the level in process."""
+        for number, level in enumerate(self.levels):
+            if level.condition is None or level.condition.holds(left, right):
+                return number
+        raise AssertionError(f"comparison {self.name} has no last level")
+
+
+def _missing(condition: Condition) -> Level:
+    return Level("missing", condition, missing=True)
+
+
+_OTHER = Level("other")
+
+
+def _shared(name: str, column: str) -> Comparison:
+    return Comparison(name, (_missing(absent(column)), Level("shared", shares(column)), _OTHER))
+
+
+GIVEN_NAME = Comparison(
+    "given_name",
+    (
+        # A lone name that is the other's family name says nothing about the given name.
+        _missing(any_of(absent("initial"), all_of(crossed("given", "family"), absent("family")))),
+        Level("same", same("given"), frequency="given"),
+        Level("crossed", crossed("given", "family")),
+        Level("nickname", shares("given_roots")),
+        Level("another", shares("given_names")),
+        Level("similar", similar("given", 0.9)),
+        Level("initial", all_of(absent("given"), same("initial"))),
+        Level("same_initial", same("initial")),
+        _OTHER,
+    ),
+)
+FAMILY_NAME = Comparison(
+    "family_name",
+    (
+        Level("same", same("family"), frequency="family"),
+        Level("crossed", crossed("family", "given")),
+        _missing(absent("family")),
+        Level("part", shares("family_parts")),
+        Level("similar", similar("family", 0.92)),
+        Level("alike", similar("family", 0.82)),
+        _OTHER,
+    ),
+)
+BIRTH_DATE = Comparison(
+    "birth_date",
+    (
+        _missing(absent("birth_date")),
+        Level("same", same("birth_date"), frequency="birth_date"),
+        Level("swapped", day_month_swapped("birth_date")),
+        Level("one_edit", edits("birth_date", 1)),
+        Level("same_year_and_month", same_part("birth_date", 0, 6)),
+        Level("same_day", same_part("birth_date", 4, 4)),
+        Level("same_year", same_part("birth_date", 0, 4)),
+        _OTHER,
+    ),
+)
+GENDER = Comparison("gender", (_missing(absent("gender")), Level("same", same("gender")), _OTHER))
+BIRTH_PLACE = Comparison(
+    "birth_place",
+    (
+        _missing(absent("birth_place")),
+        Level("same", same("birth_place"), frequency="birth_place"),
+        Level("similar", similar("birth_place", 0.9)),
+        _OTHER,
+    ),
+)
+OCCUPATION = Comparison(
+    "occupation",
+    (_missing(absent("occupation")), Level("same", same("occupation"), frequency="occupation"), _OTHER),
+)
+ADDRESS = Comparison(
+    "address",
+    (
+        _missing(all_of(absent("postcodes"), absent("cities"))),
+        Level("same", shares("addresses")),
+        Level("postcode", shares("postcodes")),
+        Level("area", shares("areas")),
+        Level("city", shares("cities")),
+        _OTHER,
+    ),
+)
+PHONE = _shared("phone", "phones")
+EMAIL = _shared("email", "emails")
+IBAN = _shared("iban", "ibans")
+NATIONAL_ID = _shared("national_id", "national_ids")
+REGISTRATION = _shared("registration", "registrations")
+IDENTIFIER = _shared("identifier", "identifiers")
+ORGANISATION = Comparison(
+    "organisation",
+    (
+        _missing(absent("organisation")),
+        Level("same", same("organisation"), frequency="organisation"),
+        Level("similar", similar("organisation", 0.94)),
+        Level("alike", all_of(similar("organisation", 0.86), shares("organisation_words"))),
+        Level("word", shares("organisation_words")),
+        _OTHER,
+    ),
+)
+
+COMPARISONS: Mapping[str, tuple[Comparison, ...]] = {
+    "person": (
+        GIVEN_NAME,
+        FAMILY_NAME,
+        BIRTH_DATE,
+        GENDER,
+        BIRTH_PLACE,
+        OCCUPATION,
+        ADDRESS,
+        PHONE,
+        EMAIL,
+        IBAN,
+        NATIONAL_ID,
+        IDENTIFIER,
+    ),
+    "organisation": (ORGANISATION, REGISTRATION, ADDRESS, PHONE, EMAIL, IBAN, IDENTIFIER),
+}
+"""What is compared, by party type. Records of different types are never compared."""

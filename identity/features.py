@@ -1,0 +1,311 @@
+"""Features: what the matcher compares, made from canonical party content.
+
+One row per source record, every text folded to ASCII once, so that the edit distances of DuckDB (which compares
+bytes) and rapidfuzz (code points) agree. A feature is null when the record does not tell; lists are sorted, hold
+no nulls and no duplicates, and are null rather than empty.
+
+What a value means is decided here (infix, nickname, honorific, legal form); whether it is *generic* is decided by
+the model, because that depends on how many people share it.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from functools import cache
+from importlib import resources
+
+import duckdb
+import polars as pl
+
+CODE_VERSION = 1
+"""Raised when a feature changes its meaning; a model made for another version is refused."""
+
+_TEXTS = pl.List(pl.String)
+SCHEMA = pl.Schema(
+    {
+        "record_no": pl.Int64(),
+        "key": pl.UInt64(),  # hash of (data_source, record_id): breaks ties, carries no meaning
+        "data_source": pl.String(),
+        "party_type": pl.String(),  # person, organisation
+        "given": pl.String(),  # first given name, letters only, two or more
+        "given_roots": _TEXTS,  # the names it may stand for: "ed" → "ed", "edmund", "edward"
+        "given_names": _TEXTS,  # all of them, single letters left out
+        "initial": pl.String(),  # first letter of the first given name or of the initials
+        "family": pl.String(),  # without infix, letters only: "de Vries-Jansen" → "vriesjansen"
+        "family_parts": _TEXTS,  # "jansen", "vries"
+        "gender": pl.String(),
+        "birth_date": pl.String(),  # YYYYMMDD
+        "birth_place": pl.String(),
+        "occupation": pl.String(),
+        "organisation": pl.String(),  # without legal form, letters and digits
+        "organisation_words": _TEXTS,
+        "postcodes": _TEXTS,
+        "areas": _TEXTS,  # postcodes without their last two characters
+        "addresses": _TEXTS,  # postcode and house number, or street, number and city
+        "cities": _TEXTS,
+        "phones": _TEXTS,
+        "emails": _TEXTS,
+        "ibans": _TEXTS,
+        "national_ids": _TEXTS,
+        "registrations": _TEXTS,  # chamber of commerce, VAT: "type:value"
+        "identifiers": _TEXTS,  # every other identifier: "type:value"
+    }
+)
+"""The features frame. Sensitivity is that of the fields they come from: personal, identifiers sensitive."""
+
+_REGISTRATION_TYPES = ("chamber_of_commerce", "vat")
+_NATIONAL_ID_TYPES = ("national_id", "passport", "driving_licence")
+_LETTERS = {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "\u0131": "i", "ħ": "h"}
+_NOT_LETTERS = r"[^a-z]+"
+_NOT_LETTERS_OR_DIGITS = r"[^a-z0-9]+"
+
+
+def compute(parties: pl.DataFrame) -> pl.DataFrame:
+    """Return the features of parties.
+
+    Args:
+        parties: ``record_no`` Int64, ``data_source``, ``record_id``, and the content columns of a party.
+
+    Returns:
+        One row per party in the same order, with the columns of ``SCHEMA``.
+    """
+    folded = parties.with_columns(
+        _fold(parties[name]) for name in parties.columns if name in _FOLDED_COLUMNS
+    ).with_columns(key=_key(parties))
+    named = _names(folded)
+    lists = [_addresses(parties), _contact_points(parties), _identifiers(parties)]
+    return pl.concat([named, *lists], how="horizontal").select(
+        pl.col(name).cast(dtype) for name, dtype in SCHEMA.items()
+    )
+
+
+_FOLDED_COLUMNS = (
+    "initials",
+    "given_name",
+    "family_name",
+    "organisation_name",
+    "birth_place",
+    "occupation",
+)
+
+
+def _fold(values: pl.Series) -> pl.Series:
+    """Return lower-case ASCII text: accents dropped, ligatures spelled out, other scripts as code points."""
+    plain = values.str.to_lowercase().str.normalize("NFKD").str.replace_all(r"\p{M}", "")
+    foreign = plain.filter(plain.str.contains(r"[^\x00-\x7F]")).unique()
+    if foreign.is_empty():
+        return plain
+    return plain.replace(foreign, pl.Series([_spell(text) for text in foreign], dtype=pl.String))
+
+
+def _spell(text: str) -> str:
+    """Spell out letters that have no ASCII base; a letter of another script becomes letters that stand for it."""
+    return "".join(char if char.isascii() else _LETTERS.get(char) or _letters_of(char) for char in text)
+
+
+def _letters_of(char: str) -> str:
+    if not char.isalpha():
+        return " "
+    name = unicodedata.name(char, "")
+    last = name.rpartition(" ")[2].lower()
+    return last if last.isascii() and last.isalpha() else f"{ord(char):x}".translate(_HEX_LETTERS)
+
+
+_HEX_LETTERS = str.maketrans("0123456789", "ghijklmnop")
+
+
+def _key(parties: pl.DataFrame) -> pl.Series:
+    """Hash (data_source, record_id) to 64 bits, the same on every machine and in every release."""
+    keys = parties.select("data_source", "record_id").to_arrow()
+    with duckdb.connect() as connection:
+        connection.register("keys", keys)
+        hashes = connection.sql(
+            "SELECT md5_number_lower(data_source || chr(31) || record_id)::UBIGINT AS key FROM keys"
+        ).to_arrow_table()
+    return pl.Series("key", hashes.column("key"), dtype=pl.UInt64)
+
+
+# --- names -----------------------------------------------------------------------------------------------------
+
+
+def _names(parties: pl.DataFrame) -> pl.DataFrame:
+    """Return key, party type, name, and the other plain features."""
+    given = _tokens("given_name", pl.col("given_name"), drop=_words("honorifics"))
+    family = _tokens(
+        "family_name", pl.col("family_name"), drop=_words("honorifics") | _words("infixes"), keep_last=True
+    )
+    organisation = _tokens(
+        "organisation_name",
+        pl.col("organisation_name").str.replace_all(r"[.'\u2019]", ""),
+        drop=_words("legal_forms"),
+        keep_last=True,
+        pattern=_NOT_LETTERS_OR_DIGITS,
+    )
+    frame = parties.with_columns(given_tokens=given, family_tokens=family, organisation_tokens=organisation)
+    longer = pl.col("given_tokens").list.eval(pl.element().filter(pl.element().str.len_bytes() > 1))
+    first = pl.col("given_tokens").list.first()
+    given_name = pl.when(first.str.len_bytes() > 1).then(first)
+    is_organisation = (pl.col("party_type") == "organisation") | (
+        pl.col("party_type").is_null() & pl.col("organisation_name").is_not_null() & pl.col("family_name").is_null()
+    )
+    return frame.select(
+        "record_no",
+        "key",
+        "data_source",
+        party_type=pl.when(is_organisation).then(pl.lit("organisation")).otherwise(pl.lit("person")),
+        given=given_name,
+        given_roots=_roots(given_name),
+        given_names=_set(longer),
+        initial=pl.coalesce(
+            first.str.slice(0, 1), pl.col("initials").str.replace_all(_NOT_LETTERS, "").str.slice(0, 1)
+        ).replace("", None),
+        family=_text(pl.col("family_tokens").list.join("")),
+        family_parts=_set("family_tokens"),
+        gender=pl.when(pl.col("gender").is_in(["male", "female"])).then(pl.col("gender")),
+        birth_date=pl.col("birth_date").dt.strftime("%Y%m%d"),
+        birth_place=_text(pl.col("birth_place").str.replace_all(_NOT_LETTERS, "")),
+        occupation=_text(pl.col("occupation").str.replace_all(_NOT_LETTERS, "")),
+        organisation=_text(pl.col("organisation_tokens").list.join("")),
+        organisation_words=_set("organisation_tokens"),
+    )
+
+
+def _tokens(
+    name: str, text: pl.Expr, *, drop: Iterable[str], keep_last: bool = False, pattern: str = _NOT_LETTERS
+) -> pl.Expr:
+    """Split folded text into words without those of ``drop``; ``keep_last`` keeps all when none would remain."""
+    words = text.str.replace_all(pattern, " ").str.strip_chars().str.split(" ")
+    kept = words.list.eval(pl.element().filter(~pl.element().is_in(sorted(drop)) & (pl.element() != "")))
+    if keep_last:
+        kept = (
+            pl.when(kept.list.len() > 0).then(kept).otherwise(words.list.eval(pl.element().filter(pl.element() != "")))
+        )
+    return kept.alias(name)
+
+
+def _text(text: pl.Expr) -> pl.Expr:
+    return pl.when(text != "").then(text)
+
+
+def _set(values: str | pl.Expr) -> pl.Expr:
+    """Sort a list, drop nulls and duplicates, and make an empty list null."""
+    column = pl.col(values) if isinstance(values, str) else values
+    distinct = column.list.drop_nulls().list.unique().list.sort()
+    return pl.when(distinct.list.len() > 0).then(distinct)
+
+
+@cache
+def _words(name: str) -> frozenset[str]:
+    """Return a packaged word list; lines that start with # are comments."""
+    lines = resources.files("identity").joinpath("data", f"{name}.txt").read_text(encoding="ascii").splitlines()
+    return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
+
+
+def _roots(given: pl.Expr) -> pl.Expr:
+    """Return the names that a given name may stand for, itself included."""
+    return given.replace(_nicknames()).str.split(" ")
+
+
+@cache
+def _nicknames() -> dict[str, str]:
+    """Return form → the names it may stand for, itself included, sorted and joined by a space.
+
+    The packaged lines are ``full: short short …``.
+    """
+    lines = resources.files("identity").joinpath("data", "nicknames.txt").read_text(encoding="ascii").splitlines()
+    roots: dict[str, set[str]] = {}
+    for line in lines:
+        if line and not line.startswith("#"):
+            full, _, short = line.partition(":")
+            for name in (full, *short.split()):
+                roots.setdefault(name, {name}).add(full)
+    return {form: " ".join(sorted(names)) for form, names in roots.items()}
+
+
+# --- lists -----------------------------------------------------------------------------------------------------
+
+
+def _addresses(parties: pl.DataFrame) -> pl.DataFrame:
+    """Return postcodes, areas, addresses (where) and cities of every party."""
+    parts = _exploded(parties, "addresses")
+    compact = {
+        name: _fold(parts[name]).str.replace_all(_NOT_LETTERS_OR_DIGITS, "").replace("", None)
+        for name in ("street", "house_number", "house_number_suffix", "postcode", "city")
+    }
+    parts = parts.with_columns(**compact)
+    number = pl.concat_str("house_number", pl.col("house_number_suffix").fill_null(""))
+    parts = parts.with_columns(
+        address=pl.coalesce(
+            pl.concat_str(pl.col("postcode"), pl.lit(":"), number),
+            pl.concat_str(pl.col("street"), pl.lit(":"), number, pl.lit(":"), pl.col("city")),
+            # A street that holds the number too, as many countries write it.
+            pl.when(pl.col("street").str.contains(r"\d")).then(
+                pl.concat_str(pl.col("street"), pl.lit(":"), pl.coalesce("postcode", "city"))
+            ),
+        ),
+        area=pl.when(pl.col("postcode").str.len_bytes() > 4).then(pl.col("postcode").str.head(-2)),
+    )
+    return _gathered(
+        parties, parts, {"postcodes": "postcode", "areas": "area", "addresses": "address", "cities": "city"}
+    )
+
+
+def _contact_points(parties: pl.DataFrame) -> pl.DataFrame:
+    phones = _exploded(parties, "phones").with_columns(pl.col("number").str.replace_all(r"[^0-9+]", ""))
+    emails = _exploded(parties, "emails")
+    emails = emails.with_columns(address=_fold(emails["address"].str.strip_chars()))
+    return pl.concat(
+        [_gathered(parties, phones, {"phones": "number"}), _gathered(parties, emails, {"emails": "address"})],
+        how="horizontal",
+    )
+
+
+def _identifiers(parties: pl.DataFrame) -> pl.DataFrame:
+    parts = _exploded(parties, "identifiers").with_columns(
+        pl.col("value").str.to_uppercase().str.replace_all(r"[\s.\-/]", "").replace("", None)
+    )
+    qualified = pl.concat_str("type", pl.lit(":"), "value")
+    kind = pl.col("type")
+    parts = parts.select(
+        "position",
+        iban=pl.when(kind == "iban").then("value"),
+        national_id=pl.when(kind.is_in(_NATIONAL_ID_TYPES)).then(qualified),
+        registration=pl.when(kind.is_in(_REGISTRATION_TYPES)).then(qualified),
+        identifier=pl.when(~kind.is_in(["iban", *_NATIONAL_ID_TYPES, *_REGISTRATION_TYPES])).then(qualified),
+    )
+    return _gathered(
+        parties,
+        parts,
+        {
+            "ibans": "iban",
+            "national_ids": "national_id",
+            "registrations": "registration",
+            "identifiers": "identifier",
+        },
+    )
+
+
+def _exploded(parties: pl.DataFrame, column: str) -> pl.DataFrame:
+    """Return the structs of a list column, one per row, with the ``position`` of their party."""
+    return (
+        parties.select(pl.col(column))
+        .with_row_index("position")
+        .drop_nulls(column)
+        .explode(column)
+        .drop_nulls(column)
+        .unnest(column)
+    )
+
+
+def _gathered(parties: pl.DataFrame, parts: pl.DataFrame, columns: dict[str, str]) -> pl.DataFrame:
+    """Return one row per party with, for each new column, the sorted distinct values of a column of ``parts``."""
+    lists = parts.group_by("position").agg(
+        pl.col(source).drop_nulls().unique().sort().alias(name) for name, source in columns.items()
+    )
+    positions = pl.DataFrame({"position": pl.int_range(parties.height, dtype=pl.UInt32, eager=True)})
+    return (
+        positions.join(lists, on="position", how="left", maintain_order="left")
+        .drop("position")
+        .select(pl.when(pl.col(name).list.len() > 0).then(pl.col(name)).alias(name) for name in columns)
+    )

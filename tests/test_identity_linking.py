@@ -1,0 +1,233 @@
+"""What linking promises: a pure function of records, decisions and model, in which decisions are law."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from canonical_model.schema import Kind, content_schema
+from identity import features
+from identity.linking import DECISION_SCHEMA, Linked, link
+from identity.model import Model, packaged_prior
+
+PRIOR = packaged_prior()
+
+
+def parties(*rows: Mapping[str, object]) -> pl.DataFrame:
+    """Party content by name; record_id "r0", "r1" … and everything that is not given null."""
+    envelope = {"record_no": pl.Int64(), "data_source": pl.String(), "record_id": pl.String()}
+    content = content_schema(Kind.PARTY)
+    full = [
+        {"record_no": number, "data_source": "crm", "record_id": f"r{number}", **dict.fromkeys(content), **row}
+        for number, row in enumerate(rows)
+    ]
+    return pl.DataFrame(full, schema={**envelope, **content})
+
+
+def person(
+    given_name: str | None, family_name: str | None, born: date | None = None, **more: object
+) -> dict[str, object]:
+    row: dict[str, object] = {
+        "party_type": "person",
+        "given_name": given_name,
+        "family_name": family_name,
+        "birth_date": born,
+    }
+    if "phone" in more:
+        row["phones"] = [{"kind": "mobile", "number": more.pop("phone")}]
+    if "email" in more:
+        row["emails"] = [{"kind": None, "address": more.pop("email")}]
+    if "iban" in more:
+        row["identifiers"] = [{"type": "iban", "value": more.pop("iban")}]
+    if "postcode" in more:
+        row["addresses"] = [{"postcode": more.pop("postcode"), "house_number": more.pop("number", None)}]
+    return row | more
+
+
+def decisions(*rows: tuple[int, int, str]) -> pl.DataFrame:
+    return pl.DataFrame(rows, schema=DECISION_SCHEMA, orient="row")
+
+
+def linked(content: pl.DataFrame, *decided: tuple[int, int, str], model: Model = PRIOR) -> Linked:
+    return link(features.compute(content), decisions(*decided), model)
+
+
+def clusters(result: Linked) -> set[frozenset[int]]:
+    grouped = result.clusters.group_by("cluster").agg("record_no")
+    return {frozenset(records) for records in grouped["record_no"].to_list()}
+
+
+FAMILY = [
+    person(
+        "Jan",
+        "Vroegindeweij",
+        date(1961, 3, 4),
+        phone="+31612345601",
+        email="thuis@vroeg.example",
+        iban="NL1",
+        postcode="1234AB",
+        number="5",
+    ),
+    person(
+        "Johannes", "Vroegindeweij", date(1961, 4, 3), phone="+31612345601", iban="NL1", postcode="1234AB", number="5"
+    ),
+    person(
+        "Marie",
+        "Vroegindeweij",
+        date(1963, 7, 9),
+        phone="+31612345601",
+        email="thuis@vroeg.example",
+        iban="NL1",
+        postcode="1234AB",
+        number="5",
+        gender="female",
+    ),
+    person(
+        "Piet",
+        "Vroegindeweij",
+        date(1990, 1, 30),
+        phone="+31612345601",
+        email="thuis@vroeg.example",
+        iban="NL1",
+        postcode="1234AB",
+        number="5",
+    ),
+    person("Pieter", "Vroegindeweij", date(1990, 1, 30), email="thuis@vroeg.example", postcode="9999ZZ", number="1"),
+]
+
+
+def test_a_family_shares_everything_and_stays_people() -> None:
+    found = clusters(linked(parties(*FAMILY)))
+    assert found == {frozenset({0, 1}), frozenset({2}), frozenset({3, 4})}
+
+
+def test_a_person_is_never_an_organisation() -> None:
+    shop = {
+        "party_type": "organisation",
+        "organisation_name": "Jansen B.V.",
+        "phones": [{"kind": None, "number": "+31201234567"}],
+    }
+    owner = person("Bart", "Jansen", phone="+31201234567")
+    result = linked(parties(owner, shop), (0, 1, "must_link"))
+    assert clusters(result) == {frozenset({0}), frozenset({1})}
+    assert result.conflicts["reason"].to_list() == ["party_type"]
+
+
+def test_organisations_meet_by_registration_and_name() -> None:
+    def shop(name: str, number: str | None) -> dict[str, object]:
+        ids = [{"type": "chamber_of_commerce", "value": number}] if number else None
+        return {
+            "party_type": "organisation",
+            "organisation_name": name,
+            "identifiers": ids,
+            "addresses": [{"postcode": "3011 AA", "house_number": "12"}],
+        }
+
+    found = clusters(
+        linked(
+            parties(
+                shop("Bakkerij de Zon B.V.", "12345678"),
+                shop("Bakkerij De Zon", "12345678"),
+                shop("Zon Holding", "87654321"),
+            )
+        )
+    )
+    assert found == {frozenset({0, 1}), frozenset({2})}
+
+
+def test_never_link_parts_what_everything_joins() -> None:
+    twin = person("Jan", "Vroegindeweij", date(1961, 3, 4), phone="+31612345601", iban="NL1")
+    content = parties(twin, twin, twin)
+    assert clusters(linked(content)) == {frozenset({0, 1, 2})}
+    result = linked(content, (2, 0, "never_link"))
+    assert frozenset({0, 2}) not in {cluster & {0, 2} for cluster in clusters(result)}
+    assert "never_link" in result.conflicts["reason"].to_list()
+
+
+def test_must_link_joins_what_nothing_joins_unless_forbidden() -> None:
+    content = parties(person("Jan", "Jansen"), person("Fatima", "Yilmaz"), person("Ole", "Olsen"))
+    assert clusters(linked(content, (1, 0, "must_link"))) == {frozenset({0, 1}), frozenset({2})}
+    torn = clusters(linked(content, (0, 1, "must_link"), (1, 2, "must_link"), (0, 2, "never_link")))
+    assert all(not {0, 2} <= cluster for cluster in torn)
+    assert len(torn) == 2
+
+
+def test_the_frame_may_be_empty() -> None:
+    result = linked(parties())
+    assert result.clusters.is_empty()
+    assert result.edges.is_empty()
+
+
+def test_a_record_without_any_content_stands_alone() -> None:
+    assert clusters(linked(parties(person(None, None), person(None, None)))) == {frozenset({0}), frozenset({1})}
+
+
+# --- properties ------------------------------------------------------------------------------------------------
+
+people = st.builds(
+    person,
+    st.sampled_from(["Jan", "Johannes", "Marie", "J.", "Piet", None]),
+    st.sampled_from(["Vroegindeweij", "Vroegindewey", "Okkerse", None]),
+    st.sampled_from([date(1961, 3, 4), date(1961, 4, 3), date(1990, 1, 30), date(1900, 1, 1), None]),
+    phone=st.sampled_from(["+31612345601", "+31612345602", None]),
+    email=st.sampled_from(["thuis@vroeg.example", "jan@vroeg.example", None]),
+    postcode=st.sampled_from(["1234AB", "1234AC", "9999ZZ", None]),
+    number=st.sampled_from(["1", "5", None]),
+)
+crowds = st.lists(people, min_size=2, max_size=9)
+
+
+@st.composite
+def decided_crowds(draw: st.DrawFn) -> tuple[pl.DataFrame, list[tuple[int, int, str]]]:
+    rows = draw(crowds)
+    number = st.integers(0, len(rows) - 1)
+    decided = draw(st.lists(st.tuples(number, number, st.sampled_from(["must_link", "never_link"])), max_size=5))
+    return parties(*rows), [row for row in decided if row[0] != row[1]]
+
+
+@settings(max_examples=25, deadline=None)
+@given(decided_crowds(), st.randoms(use_true_random=False))
+def test_order_and_surrogate_numbers_do_not_matter(
+    case: tuple[pl.DataFrame, list[tuple[int, int, str]]], random: object
+) -> None:
+    content, decided = case
+    order = list(range(content.height))
+    random.shuffle(order)  # type: ignore[attr-defined]
+    renumbered = content[order].with_columns(record_no=pl.Series(range(100, 100 + content.height), dtype=pl.Int64))
+    new_number = {old: 100 + place for place, old in enumerate(order)}
+    other = linked(renumbered, *((new_number[b], new_number[a], kind) for a, b, kind in decided))
+    one = linked(content, *decided)
+    assert {frozenset(new_number[n] for n in cluster) for cluster in clusters(one)} == clusters(other)
+
+
+@settings(max_examples=25, deadline=None)
+@given(decided_crowds())
+def test_decisions_are_law(case: tuple[pl.DataFrame, list[tuple[int, int, str]]]) -> None:
+    content, decided = case
+    found = clusters(linked(content, *decided))
+    never = [{a, b} for a, b, kind in decided if kind == "never_link"]
+    assert not any(pair <= cluster for pair in never for cluster in found)
+    if not never:
+        for a, b, _ in decided:
+            assert any({a, b} <= cluster for cluster in found)
+
+
+@settings(max_examples=15, deadline=None)
+@given(crowds, people)
+def test_add_then_delete_restores_the_partition(rows: list[dict[str, object]], newcomer: dict[str, object]) -> None:
+    before = clusters(linked(parties(*rows)))
+    linked(parties(*rows, newcomer))
+    assert clusters(linked(parties(*rows, newcomer).head(len(rows)))) == before
+
+
+def test_a_model_of_other_features_is_refused() -> None:
+    from foundation.errors import ConfigurationError
+
+    text = PRIOR.to_json().replace('"feature_version":1', '"feature_version":99')
+    with pytest.raises(ConfigurationError, match="voeg model train"):
+        Model.from_json(text)
