@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,8 @@ from adapters.base import Batch, Check, Column, Cursor, Discovered, ReadOptions
 from adapters.mainframe import codepage
 from adapters.mainframe.layout import Layout, fields
 from adapters.mainframe.layout import load as load_layout
-from adapters.mainframe.plan import SHOWN, Decoder
+from adapters.mainframe.plan import Decoder
+from adapters.unreadable import UnreadableFields
 from foundation.errors import Location, Problem, SourceError, SourceUnavailable
 
 _CHUNK_BYTES = 16 << 20  # bounds memory where records are long
@@ -30,15 +31,6 @@ class MainframeOptions(ReadOptions):
     record_format: Literal["F"] = "F"  # fixed length, nothing between the records
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnreadableField:
-    """A numeric field that held something else; its values there are null."""
-
-    count: int  # values
-    offset: int  # of the field in the record, in bytes from 0
-    first: tuple[str, ...]  # where the first few are: ``CUSTOMERS.PS: record 17``
-
-
 @dataclass(frozen=True, slots=True)
 class _File:
     path: Path
@@ -49,7 +41,7 @@ class MainframeAdapter:
     """Reads fixed-length EBCDIC files; columns and types as ``layout`` describes them.
 
     Every read is a whole one: the cursor is not used. ``unreadable`` tells, after (or during) a read, which fields
-    held values that are no numbers: path of the field (``ITEMS[*].PRICE``) to how many and where.
+    held values that are no numbers; they are null in the rows.
     """
 
     options: ClassVar[type[ReadOptions]] = MainframeOptions
@@ -57,7 +49,7 @@ class MainframeAdapter:
     def __init__(self, options: MainframeOptions, *, base: Path) -> None:
         self._options = options
         self._base = base
-        self.unreadable: Mapping[str, UnreadableField] = {}
+        self.unreadable = UnreadableFields()
 
     @cached_property
     def layout(self) -> Layout:
@@ -111,20 +103,16 @@ class MainframeAdapter:
         decoder = self._decoder()
         files = self._files()
         offsets = {path: offset for path, offset, _ in fields(self.layout)}
-        unreadable: dict[str, UnreadableField] = {}
-        self.unreadable = unreadable
+        self.unreadable = UnreadableFields()
         for file in files:
             start = 0
             for rows in self._chunks(file, self._options.batch_rows):
                 decoded = decoder.decode(rows)
                 for item in decoded.unreadable:
-                    known = unreadable.get(item.path)
-                    places = tuple(f"{file.path.name}: record {start + row + 1}" for row in item.rows)
-                    unreadable[item.path] = UnreadableField(
-                        count=item.count + (known.count if known else 0),
-                        offset=offsets[item.path],
-                        first=((known.first if known else ()) + places)[:SHOWN],
-                    )
+                    places = [
+                        f"{file.path.name}: record {start + row + 1}, offset {offsets[item.path]}" for row in item.rows
+                    ]
+                    self.unreadable.add(item.path, item.count, places)
                 yield Batch(rows=decoded.rows, origin=f"{file.path.name}: records {start + 1} to {start + len(rows)}")
                 start += len(rows)
 

@@ -15,8 +15,7 @@ from adapters.mainframe import kernels
 from adapters.mainframe.codepage import CodePage
 from adapters.mainframe.kernels import Numbers, Rows
 from adapters.mainframe.layout import Column, Field, Layout, Table
-
-SHOWN = 5  # places named of the values of one field that cannot be read
+from adapters.unreadable import SHOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
