@@ -19,7 +19,7 @@ from landscape.people import SERIALS_PER_CHUNK, TODAY, YEAR
 from landscape.seeds import Bools, Ints, Stream
 
 DUMMY_BIRTH_DATE = date(1900, 1, 1)
-DUMMY_MOBILE = "0600000000"
+DUMMY_MOBILES = ("0600000000", "0612345678")  # the second is a valid number, shared by many
 DUMMY_EMAILS = ("info@voegtelecom.example", "geen@email.example", "onbekend@onbekend.example")
 
 
@@ -136,7 +136,7 @@ def _test_customers(number: int, holding: Holding, schema: pl.Schema) -> pl.Data
         house_number=pl.lit("1"),
         postcode=pl.lit("1234AB"),
         city=pl.lit("Utrecht"),
-        mobile=pl.lit(DUMMY_MOBILE),
+        mobile=pl.lit(DUMMY_MOBILES[0]),
         email=pl.lit("test@test.example"),
         changed_on=pl.lit(date(2020, 1, 1)),
         closed=pl.lit(value=False),
@@ -298,7 +298,7 @@ class _Wear:
             values[name] = spoil(self.stream, told, self.wrong[name])
         return {
             **values,
-            "mobile": self._dummies(values["mobile"], "mobile", (DUMMY_MOBILE,)),
+            "mobile": self._dummies(values["mobile"], "mobile", DUMMY_MOBILES),
             "email": self._dummies(values["email"], "email", DUMMY_EMAILS),
         }
 
