@@ -1,7 +1,9 @@
 """The survivorship rules of ``conf/survivorship.yaml``, read, checked and completed with defaults.
 
 A rule is chosen per field group. ``name`` is a group of several fields: they follow one winning record together, so
-that no name arises that nobody bears; a field of the group that is given a rule of its own goes its own way.
+that no name arises that nobody bears. With ``fill_gaps``, what that record leaves out (a given name where it has
+initials alone) comes from records that agree with it on the surname and the first letter. A field of the group that
+is given a rule of its own goes its own way.
 """
 
 from __future__ import annotations
@@ -43,8 +45,9 @@ class Choice:
 
     rule: Rule
     sources: tuple[str, ...]  # systems and sources, best first; those not in it come after, all equal
-    keep: Keep = Keep.ONE
-    keep_of: Mapping[str, Keep] = field(default_factory=dict)  # exceptions by kind of element
+    fill_gaps: bool = False  # of a name: take what the winning record leaves out from others of the same name
+    keep: Keep = Keep.ONE  # of a list
+    keep_of: Mapping[str, Keep] = field(default_factory=dict)  # of a list: exceptions by kind of element
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +103,7 @@ def load(document: Document, *, systems: Mapping[str, str] | None = None) -> Rul
         name: Choice(
             rule=each.rule or written.default,
             sources=each.sources or written.sources,
+            fill_gaps=each.fill_gaps,
             keep=each.keep or Keep.ONE,
             keep_of=_keep_of(name) if each.keep_of is None else each.keep_of,
         )
@@ -115,6 +119,7 @@ class _WrittenRule(BaseModel):
 
     rule: Rule | None = None
     sources: tuple[str, ...] | None = None
+    fill_gaps: bool = False
     keep: Keep | None = None
     keep_of: dict[str, Keep] | None = None
 
@@ -171,6 +176,8 @@ def _problems(document: Document, written: _Written, systems: Mapping[str, str] 
             )
         if each.rule is Rule.LONGEST and not _has_text(name):
             yield document.problem(path, f"longest suits text, and '{name}' is none", "use most_frequent")
+        if each.fill_gaps and name != "name":
+            yield document.problem(path, f"fill_gaps suits the parts of 'name', and not '{name}'", "remove it")
         if (each.keep or each.keep_of) and name not in LISTS:
             yield document.problem(path, f"keep suits lists of a party, and '{name}' is none", "remove it")
 

@@ -7,7 +7,7 @@ the first of each entity survives. Nulls are no candidates. Nothing depends on t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 
 import polars as pl
@@ -75,12 +75,12 @@ def compute(
         ``{data_source, record_id, since, rule}``, or ``{rule: override, author, since}``.
     """
     members = _tie_broken(members, rules)
-    values = members.select(pl.col("entity_id").unique().sort())
+    values = members.select(pl.col("entity_id").unique())
     origins: list[pl.DataFrame] = []
     for fields, choice in rules.scalars():
-        winners = _surviving_fields(members, fields, choice, rules)
-        values = values.join(winners.select("entity_id", *fields), on="entity_id", how="left")
-        origins += [_origins(winners.filter(pl.col(name).is_not_null()), pl.lit(name)) for name in fields]
+        for name, survivors in _surviving_fields(members, fields, choice, rules):
+            values = values.join(survivors.select("entity_id", name), on="entity_id", how="left")
+            origins.append(_origins(survivors, pl.lit(name)))
     for name in LISTS:
         survivors = _surviving_elements(members, name, rules, as_of)
         values, origins = _with_list(values, origins, survivors, name)
@@ -89,7 +89,7 @@ def compute(
         values, origins = _with_list(values, origins, survivors, name)
     if overrides is not None and not overrides.is_empty():
         values, origins = _overridden(values, origins, overrides)
-    values = values.with_columns(canonical_version=pl.lit(CANONICAL_VERSION, pl.Int64))
+    values = values.sort("entity_id").with_columns(canonical_version=pl.lit(CANONICAL_VERSION, pl.Int64))
     provenance = _provenance(pl.concat(origins))
     return (
         values.select("entity_id", payload=encode(values))
@@ -183,14 +183,31 @@ def _ranked(
     )
 
 
-def _surviving_fields(members: pl.DataFrame, fields: Sequence[str], choice: Choice, rules: Rules) -> pl.DataFrame:
-    """Return one row per entity: the fields as the winning record has them, and where they came from."""
-    group = _group_of(fields[0])
+def _surviving_fields(
+    members: pl.DataFrame, fields: Sequence[str], choice: Choice, rules: Rules
+) -> Iterator[tuple[str, pl.DataFrame]]:
+    """Yield each field with one row per entity for which it survives: its value and where it came from."""
     candidates = members.filter(pl.any_horizontal(pl.col(name).is_not_null() for name in fields)).select(
-        "entity_id", "data_source", "record_id", _since(members, group).alias("since"), "_tie", *fields
+        "entity_id", "data_source", "record_id", _since(members, _group_of(fields[0])).alias("since"), "_tie", *fields
     )
     ranked = _ranked(candidates, ["entity_id"], fields, choice, rules)
-    return ranked.unique("entity_id", keep="first", maintain_order=True)
+    winners = ranked.unique("entity_id", keep="first", maintain_order=True)
+    bearers = _of_the_same_name(ranked, winners) if choice.fill_gaps else winners
+    for name in fields:
+        found = bearers.filter(pl.col(name).is_not_null())
+        yield name, found.unique("entity_id", keep="first", maintain_order=True) if choice.fill_gaps else found
+
+
+def _of_the_same_name(ranked: pl.DataFrame, winners: pl.DataFrame) -> pl.DataFrame:
+    """Keep the candidates that call the entity as the winner does: one surname, no other first letter."""
+    surname = pl.coalesce("family_name", "organisation_name").str.to_lowercase()
+    letter = pl.coalesce("given_name", "initials").str.slice(0, 1).str.to_lowercase()
+    called = winners.select("entity_id", surname.alias("_surname"), letter.alias("_letter"))
+    return (
+        ranked.join(called, on="entity_id", maintain_order="left")
+        .filter(surname.eq_missing(pl.col("_surname")) & (letter == pl.col("_letter")).fill_null(value=True))
+        .drop("_surname", "_letter")
+    )
 
 
 def _surviving_elements(members: pl.DataFrame, name: str, rules: Rules, as_of: date) -> pl.DataFrame:
@@ -213,6 +230,8 @@ def _surviving_elements(members: pl.DataFrame, name: str, rules: Rules, as_of: d
         .unnest(name),
         as_of,
     )
+    if candidates.is_empty():
+        return _no_survivors(name)
     slot = ["entity_id", kind]
     survivors = _ranked(candidates, slot, values, choice, rules).unique(
         [*slot, *values], keep="first", maintain_order=True
@@ -327,7 +346,7 @@ def _overridden(
     for (name,), words in last.partition_by("path", as_dict=True, maintain_order=True).items():
         spoken = words.select("entity_id", pl.col("value").str.json_decode(golden_schema()[name]), _spoken=True)
         values = (
-            values.join(spoken, on="entity_id", how="left", maintain_order="left")
+            values.join(spoken, on="entity_id", how="left")
             .with_columns(pl.when("_spoken").then("value").otherwise(name).alias(name))
             .drop("value", "_spoken")
         )

@@ -138,6 +138,37 @@ class TestNames:
         assert provenance["title"]["data_source"] == "crm"
 
 
+class TestFillingGaps:
+    CONF = "fields: {name: {rule: most_recent, fill_gaps: true}}"
+    WINNER = record(1, "web", "b", since=9, initials="J.", family_name="Berg")
+
+    def test_what_the_winner_leaves_out_comes_from_who_bears_the_same_name(self) -> None:
+        fuller = record(
+            1, "crm", "a", since=1, given_name="Johanna", infix="van der", family_name="BERG", initials="J.P."
+        )
+        payload, provenance = golden(self.WINNER, fuller, conf=self.CONF)
+        assert payload == {"initials": "J.", "given_name": "Johanna", "infix": "van der", "family_name": "Berg"}
+        assert {path: origin["record_id"] for path, origin in provenance.items()} == {
+            "initials": "b",
+            "given_name": "a",
+            "infix": "a",
+            "family_name": "b",
+        }
+
+    @pytest.mark.parametrize(
+        "other", [{"given_name": "Piet", "family_name": "Berg"}, {"given_name": "Johanna", "family_name": "Smit"}]
+    )
+    def test_nothing_comes_from_another_name(self, other: dict[str, str]) -> None:
+        payload, _ = golden(self.WINNER, record(1, "crm", "a", since=1, **other), conf=self.CONF)
+        assert payload == {"initials": "J.", "family_name": "Berg"}
+
+    def test_an_organisation_has_no_first_letter(self) -> None:
+        winner = record(1, "web", "b", since=9, organisation_name="Bakkerij Smit")
+        contact = record(1, "crm", "a", since=1, organisation_name="bakkerij smit", title="dhr.")
+        payload, _ = golden(winner, contact, conf=self.CONF)
+        assert payload == {"title": "dhr.", "organisation_name": "Bakkerij Smit"}
+
+
 class TestLists:
     def test_one_address_per_kind_with_the_parts_that_belong_to_it(self) -> None:
         home = {"kind": "home", "street": "Dam", "house_number": "1", "house_number_suffix": "a"}
@@ -316,14 +347,14 @@ choices = st.fixed_dictionaries(
 ).map(lambda conf: rules(json.dumps(conf)))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(members, choices, st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_means_nothing(rows: list[dict[str, Any]], chosen: Rules, random: Any) -> None:
     shuffled = random.sample(rows, len(rows))
     assert compute(frame(rows), {}, chosen, None, TODAY).equals(compute(frame(shuffled), {}, chosen, None, TODAY))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(members, choices)
 def test_other_entities_mean_nothing(rows: list[dict[str, Any]], chosen: Rules) -> None:
     together = compute(frame(rows), {}, chosen, None, TODAY)
@@ -334,7 +365,7 @@ def test_other_entities_mean_nothing(rows: list[dict[str, Any]], chosen: Rules) 
     assert together.equals(pl.concat(alone))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(members, choices)
 def test_every_value_is_a_members_and_its_origin_is_told(rows: list[dict[str, Any]], chosen: Rules) -> None:
     by_key = {(row["data_source"], row["record_id"]): row for row in rows}
@@ -355,7 +386,7 @@ def test_every_value_is_a_members_and_its_origin_is_told(rows: list[dict[str, An
         assert len(names) <= 1
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(members, choices)
 def test_the_golden_record_of_a_golden_record_is_itself(rows: list[dict[str, Any]], chosen: Rules) -> None:
     once = compute(frame(rows), {}, chosen, None, TODAY)
@@ -384,6 +415,7 @@ class TestRulesDocument:
             ("fields: {language: {sources: [crm]}}", "only the rule source_priority uses a list of sources"),
             ("fields: {language: source_priority}", "source_priority has no list of sources"),
             ("fields: {language: {keep: all}}", "keep suits lists of a party"),
+            ("fields: {emails: {fill_gaps: true}}", "fill_gaps suits the parts of 'name'"),
             ("sources: [cmr]", "sources[0]: no source or system is called 'cmr'; did you mean 'crm'?"),
             ("defaults: longest", "unknown key 'defaults'; did you mean 'default'?"),
         ],
