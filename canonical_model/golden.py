@@ -16,6 +16,7 @@ import polars as pl
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
+from canonical_model.content import to_json
 from canonical_model.schema import (
     CANONICAL_VERSION,
     PARTY,
@@ -52,11 +53,11 @@ def golden_schema() -> pl.Schema:
 def encode(values: pl.DataFrame) -> pl.Series:
     """Return canonical JSON (String, one text a row) of the columns of ``golden_schema``.
 
-    Fields in schema order, nulls left out at every level, dates as ``YYYY-MM-DD``, times as UTC with ``Z``. Equal
-    values give equal texts, so a golden record changed exactly when its text did.
+    Fields in schema order, nulls and empty lists left out at every level, dates as ``YYYY-MM-DD``, times as UTC with
+    ``Z``. Equal values give equal texts, so a golden record changed exactly when its text did.
     """
-    plain = values.select(_plain_times(pl.col(name), dtype) for name, dtype in golden_schema().items())
-    return without_nulls(plain.select(pl.struct(pl.all()).struct.json_encode()).to_series()).alias("payload")
+    plain = values.with_columns(_plain_times(name, dtype) for name, dtype in golden_schema().items())
+    return to_json(plain, golden_schema().names()).alias("payload")
 
 
 def decode(payloads: pl.Series) -> pl.DataFrame:
@@ -64,24 +65,14 @@ def decode(payloads: pl.Series) -> pl.DataFrame:
     return payloads.cast(pl.String).str.json_decode(pl.Struct(golden_schema())).to_frame("golden").unnest("golden")
 
 
-def without_nulls(texts: pl.Series) -> pl.Series:
-    """Return compact JSON texts without the members that are null.
-
-    Safe inside strings: there every quote follows a backslash, so ``"name":null`` can only match a member.
-    """
-    return texts.str.replace_all(r',"[a-z_]+":null', "").str.replace_all(r'\{"[a-z_]+":null,?', "{")
-
-
-def _plain_times(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
-    """Write the times inside a column as text; dates are already written as ISO by the JSON encoder."""
-    if isinstance(dtype, pl.Datetime):
-        return column.dt.to_string("%Y-%m-%dT%H:%M:%S%.fZ")
+def _plain_times(name: str, dtype: pl.DataType) -> pl.Expr:
+    """Write the times inside a list as text; the JSON encoder writes dates as ISO, but times its own way."""
     if isinstance(dtype, pl.List) and isinstance(dtype.inner, pl.Struct):
         times = [field.name for field in dtype.inner.fields if isinstance(field.dtype, pl.Datetime)]
         if times:
-            written = [pl.element().struct.field(name).dt.to_string("%Y-%m-%dT%H:%M:%S%.fZ") for name in times]
-            return column.list.eval(pl.element().struct.with_fields(*written))
-    return column
+            written = [pl.element().struct.field(time).dt.to_string("%Y-%m-%dT%H:%M:%S%.fZ") for time in times]
+            return pl.col(name).list.eval(pl.element().struct.with_fields(*written))
+    return pl.col(name)
 
 
 class _Part(BaseModel):
@@ -212,6 +203,18 @@ def without_sensitive(payload: Mapping[str, Any]) -> dict[str, Any]:
         if "other_identifier_value" in whole and not _is_sensitive(whole.get("other_identifier_type")):
             stripped["other_identifier_value"] = whole["other_identifier_value"]
     return {name: seen[name] for name in payload if name in seen}
+
+
+def origins_without_sensitive(payload: Mapping[str, Any], provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the provenance of what ``without_sensitive`` leaves of a golden record: its paths, numbered anew."""
+    identifiers = enumerate(payload.get("identifiers", ()))
+    kept = [old for old, each in identifiers if not _is_sensitive(each.get("type"))]
+    renamed = {f"identifiers[{old}]": f"identifiers[{new}]" for new, old in enumerate(kept)}
+    return {
+        renamed.get(path, path): origin
+        for path, origin in provenance.items()
+        if path in renamed or not path.startswith("identifiers[")
+    }
 
 
 def _is_sensitive(identifier_type: str | None) -> bool:

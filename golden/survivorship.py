@@ -13,7 +13,7 @@ from datetime import date
 import polars as pl
 
 from canonical_model import content
-from canonical_model.golden import SATELLITES, encode, golden_schema, without_nulls
+from canonical_model.golden import SATELLITES, encode, golden_schema
 from canonical_model.schema import CANONICAL_VERSION, PARTY, Kind, content_schema
 from golden.rules import LISTS, Choice, Keep, Rule, Rules
 
@@ -366,11 +366,9 @@ def _provenance(origins: pl.DataFrame) -> pl.DataFrame:
     """Fold the origins of each entity into one JSON object, in the order of the golden record's fields."""
     order = {name: place for place, name in enumerate(golden_schema().names())}
     written = origins.with_columns(
-        pl.col("since").dt.to_string("%Y-%m-%dT%H:%M:%S%.fZ"),
         _field_of_path().replace_strict(order, return_dtype=pl.UInt8).alias("_place"),
     ).sort("entity_id", "_place", maintain_order=True)
-    origin = without_nulls(written.select(pl.struct(_ORIGIN).struct.json_encode()).to_series())
-    entry = pl.concat_str(pl.lit('"'), "path", pl.lit('":'), origin.alias("origin"))
+    entry = pl.concat_str(pl.lit('"'), "path", pl.lit('":'), content.to_json(written, _ORIGIN))
     return (
         written.select("entity_id", entry.alias("entry"))
         .group_by("entity_id", maintain_order=True)

@@ -12,7 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from canonical_model.golden import GOLDEN, GoldenRecord, decode, encode, golden_schema, without_sensitive
+from canonical_model.golden import (
+    GOLDEN,
+    GoldenRecord,
+    decode,
+    encode,
+    golden_schema,
+    origins_without_sensitive,
+    without_sensitive,
+)
 
 
 def strategy(dtype: pl.DataType) -> st.SearchStrategy[Any]:
@@ -84,6 +92,16 @@ def test_sensitive_values_are_left_out_for_those_who_are_not_entitled() -> None:
         ],
     }
     assert list(seen) == list(RECORD)
+
+
+def test_the_origins_of_what_is_left_point_to_where_it_stands_now() -> None:
+    record = {"identifiers": [{"type": "iban"}, {"type": "customer_number"}, {"type": "vat"}]}
+    origins = {"family_name": "a", "identifiers[0]": "b", "identifiers[1]": "c", "identifiers[2]": "d"}
+    assert origins_without_sensitive(record, origins) == {
+        "family_name": "a",
+        "identifiers[0]": "c",
+        "identifiers[1]": "d",
+    }
 
 
 def test_a_record_with_only_sensitive_identifiers_has_none() -> None:
