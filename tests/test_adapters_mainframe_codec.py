@@ -194,6 +194,40 @@ def test_text_of_any_bytes_is_text(length: int, seed: bytes):
         assert (decoded.rows["A"][i].as_py(), decoded.rows["B"][i].as_py()) == expected
 
 
+@pytest.mark.parametrize(
+    ("clauses", "value", "content"),
+    [  # Enterprise COBOL for z/OS Programming Guide, "Internal representation of numeric items"
+        ("PIC S9999 DISPLAY", 1234, "F1F2F3C4"),
+        ("PIC S9999 DISPLAY", -1234, "F1F2F3D4"),
+        ("PIC 9999 DISPLAY", 1234, "F1F2F3F4"),
+        ("PIC S9999 DISPLAY SIGN LEADING", 1234, "C1F2F3F4"),
+        ("PIC S9999 DISPLAY SIGN LEADING", -1234, "D1F2F3F4"),
+        ("PIC S9999 DISPLAY SIGN LEADING SEPARATE", 1234, "4EF1F2F3F4"),
+        ("PIC S9999 DISPLAY SIGN LEADING SEPARATE", -1234, "60F1F2F3F4"),
+        ("PIC S9999 DISPLAY SIGN TRAILING SEPARATE", 1234, "F1F2F3F44E"),
+        ("PIC S9999 DISPLAY SIGN TRAILING SEPARATE", -1234, "F1F2F3F460"),
+        ("PIC S9999 BINARY", 1234, "04D2"),
+        ("PIC S9999 BINARY", -1234, "FB2E"),
+        ("PIC 9999 BINARY", 1234, "04D2"),
+        ("PIC S9999 COMP-3", 1234, "01234C"),
+        ("PIC S9999 COMP-3", -1234, "01234D"),
+        ("PIC 9999 COMP-3", 1234, "01234F"),
+    ],
+)
+def test_the_manual_s_own_examples(clauses: str, value: int, content: str):
+    layout = layout_of(f"05 A {clauses}.")
+    assert decode(layout, bytes.fromhex(content)).rows["A"].to_pylist() == [value]
+    assert encode(layout, pa.table({"A": [value]})).hex().upper() == content
+
+
+@pytest.mark.parametrize("sign", "ABCDEF")
+def test_every_sign_code_is_read(sign: str):
+    layout = layout_of("05 A PIC S9(3) COMP-3.", "05 B PIC S9(3).")
+    rows = decode(layout, bytes.fromhex(f"123{sign}F1F2{sign}3")).rows
+    expected = -123 if sign in "BD" else 123
+    assert rows.to_pylist() == [{"A": expected, "B": expected}]
+
+
 def test_low_values_are_padding():
     layout = layout_of("05 A PIC X(4).")
     content = b"\x00" * 4 + "ab".encode("cp037") + b"\x00\x00" + b"\x00\xc1\x00\xc2"

@@ -523,7 +523,7 @@ def test_a_count_that_does_not_add_up_is_no_complete_read(soap11: Running, tmp_p
         ({"port": "Nothing"}, "no SOAP port 'Nothing'"),
         ({"records": "ByPageResult.Customers.Custmer"}, "no 'Custmer' in .*; did you mean 'Customer'"),
         ({"records": "ByPageResult.HasMore.X"}, "goes on below a plain value"),
-        ({"request": {"Regio": "x"}}, "no field 'Regio'; did you mean 'Region'"),
+        ({"request": {"RegionX": "x"}}, "no field 'RegionX'; did you mean 'Region'"),
         ({"paging": {"style": "page", "page": "Pag"}}, "paging.page: .* no field 'Pag'; did you mean 'Page'"),
         (
             {"paging": {"style": "page", "page": "Page", "more": "ByPageResult.HaveMore"}},
@@ -565,3 +565,9 @@ def test_a_wsdl_from_a_file(soap11: Running, tmp_path: Path):
 def test_unknown_options_are_refused():
     with pytest.raises(ValueError, match="Extra inputs"):
         SoapOptions.model_validate({"wsdl": "a", "operation": "b", "records": "c", "pagign": {}})
+
+
+def test_a_password_needs_a_username():
+    with pytest.raises(ValueError, match="add `username:`") as caught:
+        SoapOptions.model_validate({"wsdl": "a", "operation": "b", "records": "c", "password": PASSWORD})
+    assert PASSWORD not in str(caught.value)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, SecretStr, model_validator
 
 from adapters.base import ReadOptions
 
@@ -92,3 +92,9 @@ class SoapOptions(ReadOptions):
     timeout: float = Field(default=60, gt=0)  # seconds for one answer, from the call to its last byte
     retries: Retries = Retries()
     wsdl_cache: int = Field(default=3600, ge=0)  # seconds for which a WSDL is not loaded again
+
+    @model_validator(mode="after")
+    def _password_belongs_to_a_user(self) -> SoapOptions:
+        if self.password is not None and not self.username:
+            raise ValueError("a password without a username would not be sent; add `username:`")
+        return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -56,5 +57,5 @@ def _cache(folder: Path, seconds: int) -> SqliteCache | None:
     try:
         folder.mkdir(exist_ok=True)
         return SqliteCache(path=str(folder / "wsdl-cache.db"), timeout=seconds)  # type: ignore[no-untyped-call]
-    except OSError:
+    except (OSError, sqlite3.Error):
         return None
