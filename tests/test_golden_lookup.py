@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 import polars as pl
+from hypothesis import given
+from hypothesis import strategies as st
 from test_golden_survivorship import frame, record
 
 from canonical_model.schema import Kind
@@ -56,6 +59,13 @@ def test_what_is_asked_for_is_written_as_the_keys_are() -> None:
     assert lookup.normal("email", " Jan@Example.NL ") == "jan@example.nl"
     assert lookup.normal("iban", "nl91 abna 0417 1643 00") == "NL91ABNA0417164300"
     assert lookup.normal("phone", "+31 6 12345678") == "+31612345678"
+
+
+@given(kind=st.sampled_from(["email", "phone", "iban", "customer_number"]), value=st.text(max_size=12))
+def test_one_value_is_written_as_columns_are(kind: str, value: str) -> None:
+    value = re.sub("[\x1c-\x1f]", "", value)  # white space to Python alone
+    column = pl.select(lookup._normal(pl.lit(kind), pl.lit(value))).item()
+    assert lookup.normal(kind, value) == column
 
 
 def test_members_without_keys_have_none() -> None:
