@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from adapters.mainframe.adapter import MainframeAdapter, MainframeOptions
+from adapters.mainframe import Mainframe, MainframeOptions
 from benchmarks.floors import FLOORS, absent
 from benchmarks.measure import Absent, Comparison, Side, Work, compare
 
@@ -35,7 +35,7 @@ def run(folder: Path) -> Iterator[Comparison | Absent]:
 def stage(data: str) -> Work:
     """Decode as a mapping's ``read:`` would have it: only copybook and code page are known."""
     options = MainframeOptions(path=data, copybook=str(FOLDER / "customer.cpy"), code_page="cp037")
-    adapter = MainframeAdapter(options, base=Path("/"))
+    adapter = Mainframe(options, base=Path("/"))
     _warm(Path(data))
 
     def work() -> int:

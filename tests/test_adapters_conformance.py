@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from adapters.base import Adapter, Batch, Check, ReadOptions
 from adapters.files import Files, FilesOptions
-from adapters.mainframe.adapter import MainframeAdapter, MainframeOptions
+from adapters.mainframe import Mainframe, MainframeOptions
 from adapters.mainframe.encode import encode
 from adapters.mainframe.layout import load
 from adapters.odbc import Odbc, OdbcOptions
@@ -125,7 +125,7 @@ def mainframe(estate: Path, _: pytest.FixtureRequest) -> Kind:
     (estate / "PEOPLE.PS").write_bytes(data)
     (estate / "broken").write_bytes(data[:-1])
     return kind(
-        *(MainframeAdapter, MainframeOptions, estate),
+        *(Mainframe, MainframeOptions, estate),
         path="PEOPLE.PS",
         copybook="people.cpy",
         gone={"path": "NONE.PS"},

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from adapters.base import Adapter
-from adapters.mainframe.adapter import MainframeAdapter, MainframeOptions
+from adapters.mainframe import Mainframe, MainframeOptions
 from adapters.mainframe.encode import encode
 from adapters.mainframe.layout import fields, load
 from foundation.errors import ConfigurationError, SourceError, SourceUnavailable
@@ -47,12 +47,12 @@ def write(estate: Path, name: str, table: pa.Table, code_page: str = "cp037") ->
     return file
 
 
-def adapter(estate: Path, **options: object) -> MainframeAdapter:
+def adapter(estate: Path, **options: object) -> Mainframe:
     defaults = {"path": "CUST*.PS", "copybook": "customer.cpy"}
-    return MainframeAdapter(MainframeOptions.model_validate(defaults | options), base=estate)
+    return Mainframe(MainframeOptions.model_validate(defaults | options), base=estate)
 
 
-def read(source: MainframeAdapter) -> pa.Table:
+def read(source: Mainframe) -> pa.Table:
     return pa.Table.from_batches([batch.rows for batch in source.read()], schema=source.layout.schema)
 
 
@@ -184,7 +184,7 @@ def test_a_folder_for_a_copybook_is_named(estate: Path):
 @pytest.mark.external_data
 def test_carddemo_customers_equal_their_ascii_twin(external_data: Path):
     folder = external_data / "carddemo"
-    source = MainframeAdapter(
+    source = Mainframe(
         MainframeOptions(path=str(folder / "CUSTDATA.PS"), copybook=str(folder / "customer.cpy")), base=folder
     )
     lines = (folder / "custdata.ascii.txt").read_text("ascii").splitlines()
@@ -219,7 +219,7 @@ def test_carddemo_customers_equal_their_ascii_twin(external_data: Path):
 )
 def test_carddemo_files_decode_and_encode_to_the_same_bytes(external_data: Path, file: str, copybook: str):
     folder = external_data / "carddemo"
-    source = MainframeAdapter(MainframeOptions(path=file, copybook=copybook), base=folder)
+    source = Mainframe(MainframeOptions(path=file, copybook=copybook), base=folder)
     table = read(source)
     assert table.num_rows == 50
     assert source.unreadable == {}
@@ -233,6 +233,6 @@ def test_carddemo_files_decode_and_encode_to_the_same_bytes(external_data: Path,
 @pytest.mark.external_data
 def test_carddemo_signs(external_data: Path):
     folder = external_data / "carddemo"
-    source = MainframeAdapter(MainframeOptions(path="ACCTDATA.PS", copybook="account.cpy"), base=folder)
+    source = Mainframe(MainframeOptions(path="ACCTDATA.PS", copybook="account.cpy"), base=folder)
     first = read(source).to_pylist()[0]  # 00000019400{ is +194.00
     assert (first["ACCT-ID"], first["ACCT-BALANCE"], first["ACCT-OPENED"]) == (1, Decimal("194.00"), "2014-11-20")

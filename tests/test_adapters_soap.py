@@ -22,8 +22,7 @@ from spyne.protocol.soap import Soap11, Soap12
 from spyne.server.wsgi import WsgiApplication
 
 from adapters.base import Adapter
-from adapters.soap.adapter import SoapAdapter
-from adapters.soap.options import SoapOptions
+from adapters.soap import Soap, SoapOptions
 from foundation.errors import ConfigurationError, SourceError, SourceUnavailable
 
 NAMESPACE = "urn:example:crm"
@@ -234,7 +233,7 @@ def running(protocol: type[Soap11]) -> Iterator[Running]:
 QUICK = {"attempts": 3, "first_wait": 0.01, "longest_wait": 0.02}
 
 
-def adapter(service: Running, base: Path, /, **options: object) -> SoapAdapter:
+def adapter(service: Running, base: Path, /, **options: object) -> Soap:
     defaults: dict[str, object] = {
         "wsdl": f"{service.url}/?wsdl",
         "operation": "ByPage",
@@ -248,18 +247,18 @@ def adapter(service: Running, base: Path, /, **options: object) -> SoapAdapter:
         },
         "retries": QUICK,
     }
-    return SoapAdapter(SoapOptions.model_validate(defaults | options), base=base)
+    return Soap(SoapOptions.model_validate(defaults | options), base=base)
 
 
-def read(source: SoapAdapter) -> list[dict[str, object]]:
+def read(source: Soap) -> list[dict[str, object]]:
     return [row for batch in source.read() for row in batch.rows.to_pylist()]
 
 
-def ids(source: SoapAdapter) -> list[object]:
+def ids(source: Soap) -> list[object]:
     return [row["Id"] for row in read(source)]
 
 
-def all_at_once(service: Running, base: Path, /, **options: object) -> SoapAdapter:
+def all_at_once(service: Running, base: Path, /, **options: object) -> Soap:
     return adapter(service, base, operation="All", records="AllResult.Customer", paging={"style": "none"}, **options)
 
 

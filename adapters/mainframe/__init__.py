@@ -7,3 +7,7 @@ and ``codepage`` are what they say; ``adapter`` makes it a source.
 May import: ``foundation``, ``adapters.base``, ``adapters.paths``, NumPy and pyarrow.
 Must never know: customers, the canonical model, mappings, the store.
 """
+
+from adapters.mainframe.adapter import Mainframe, MainframeOptions
+
+__all__ = ["Mainframe", "MainframeOptions"]

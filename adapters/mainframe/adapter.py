@@ -37,7 +37,7 @@ class _File:
     size: int  # bytes when the read began
 
 
-class MainframeAdapter:
+class Mainframe:
     """Reads fixed-length EBCDIC files; columns and types as ``layout`` describes them.
 
     Every read is a whole one: the cursor is not used. ``unreadable`` tells, after (or during) a read, which fields

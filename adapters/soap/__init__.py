@@ -6,3 +6,8 @@
 May import: ``foundation``, ``adapters.base``, ``adapters.paths``, zeep, requests, lxml, tenacity and pyarrow.
 Must never know: customers, the canonical model, mappings, the store.
 """
+
+from adapters.soap.adapter import Soap
+from adapters.soap.options import SoapOptions
+
+__all__ = ["Soap", "SoapOptions"]

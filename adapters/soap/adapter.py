@@ -15,7 +15,7 @@ from adapters.soap.service import Service
 from adapters.unreadable import UnreadableFields
 
 
-class SoapAdapter:
+class Soap:
     """Reads one operation of a SOAP 1.1 or 1.2 service; columns and types as ``records`` describes them.
 
     Every read is a whole one: the cursor is not used. Memory holds one page at a time. ``unreadable`` tells, after
