@@ -175,14 +175,15 @@ GIVEN_NAME = Comparison(
     "given_name",
     (
         # A lone name that is the other's family name says nothing about the given name.
-        _missing(any_of(absent("initial"), all_of(crossed("given", "family"), absent("family")))),
+        _missing(any_of(absent("first_letters"), all_of(crossed("given", "family"), absent("family")))),
         Level("same", same("given"), frequency="given"),
         Level("crossed", crossed("given", "family")),
         Level("nickname", shares("given_roots")),
         Level("another", shares("given_names")),
+        Level("initials", same("initials")),
         Level("similar", similar("given", 0.9)),
-        Level("initial", all_of(absent("given"), same("initial"))),
-        Level("same_initial", same("initial")),
+        Level("initial", all_of(absent("given"), shares("first_letters"))),
+        Level("first_letter", shares("first_letters")),
         _OTHER,
     ),
 )

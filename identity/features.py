@@ -31,7 +31,8 @@ SCHEMA = pl.Schema(
         "given": pl.String(),  # first given name, letters only, two or more
         "given_roots": _TEXTS,  # the names it may stand for: "ed" → "ed", "edmund", "edward"
         "given_names": _TEXTS,  # all of them, single letters left out
-        "initial": pl.String(),  # first letter of the first given name or of the initials
+        "initials": pl.String(),  # two letters or more: "jp"
+        "first_letters": _TEXTS,  # of the first given name and of the initials: a call name may differ from both
         "family": pl.String(),  # without infix, letters only: "de Vries-Jansen" → "vriesjansen"
         "family_parts": _TEXTS,  # "jansen", "vries"
         "gender": pl.String(),
@@ -146,6 +147,7 @@ def _names(parties: pl.DataFrame) -> pl.DataFrame:
     longer = pl.col("given_tokens").list.eval(pl.element().filter(pl.element().str.len_bytes() > 1))
     first = pl.col("given_tokens").list.first()
     given_name = pl.when(first.str.len_bytes() > 1).then(first)
+    initials = pl.col("initials").str.replace_all(_NOT_LETTERS, "")
     is_organisation = (pl.col("party_type") == "organisation") | (
         pl.col("party_type").is_null() & pl.col("organisation_name").is_not_null() & pl.col("family_name").is_null()
     )
@@ -157,9 +159,8 @@ def _names(parties: pl.DataFrame) -> pl.DataFrame:
         given=given_name,
         given_roots=_roots(given_name),
         given_names=_set(longer),
-        initial=pl.coalesce(
-            first.str.slice(0, 1), pl.col("initials").str.replace_all(_NOT_LETTERS, "").str.slice(0, 1)
-        ).replace("", None),
+        initials=pl.when(initials.str.len_bytes() > 1).then(initials),
+        first_letters=_set(pl.concat_list(first.str.slice(0, 1), _text(initials.str.slice(0, 1)))),
         family=_text(pl.col("family_tokens").list.join("")),
         family_parts=_set("family_tokens"),
         gender=pl.when(pl.col("gender").is_in(["male", "female"])).then(pl.col("gender")),
