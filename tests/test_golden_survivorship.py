@@ -427,7 +427,7 @@ class TestRulesDocument:
 
     def test_all_errors_at_once(self) -> None:
         with pytest.raises(Exception) as error:
-            rules("fields:\n  birthdate: longest\n  langage: longest\n")
+            rules("fields:\n  birthdate: longest\n  occupations: longest\n")
         assert str(error.value).count("did you mean") == 2
 
     def test_the_projects_own_document_is_right(self, project_root: Path) -> None:
