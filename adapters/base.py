@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Protocol, runtime_checkable
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, JsonValue, PositiveInt
 
 Cursor = dict[str, JsonValue]
 """Where the next delta read starts; what is in it is the adapter's own business. JSON, kept by the store."""
@@ -22,7 +22,7 @@ class ReadOptions(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    batch_rows: int = 20_000
+    batch_rows: PositiveInt = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

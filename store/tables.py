@@ -438,7 +438,7 @@ outbox = Table(
     _serial("seq", "order of the events of one entity; never used twice"),
     Column("entity_id", Number, nullable=False),
     Column("version", Integer, nullable=False),
-    Column("type", Text, nullable=False, comment="created, changed, merged, split, retired …"),
+    Column("type", Text, nullable=False, comment="created, changed, merged, split, deleted"),
     Column("changed_paths", Text, comment="JSON list"),
     Column("cause", Text, nullable=False, comment="shared by the events of one change"),
     Column("related", Text, comment='JSON, e.g. {"into": 7} or {"out_of_it": [8]}'),

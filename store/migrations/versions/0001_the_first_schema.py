@@ -208,7 +208,7 @@ def upgrade() -> None:
         ),
         sa.Column("entity_id", NUMBER, nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("type", sa.Text(), nullable=False, comment="created, changed, merged, split, retired …"),
+        sa.Column("type", sa.Text(), nullable=False, comment="created, changed, merged, split, deleted"),
         sa.Column("changed_paths", sa.Text(), nullable=True, comment="JSON list"),
         sa.Column("cause", sa.Text(), nullable=False, comment="shared by the events of one change"),
         sa.Column("related", sa.Text(), nullable=True, comment='JSON, e.g. {"into": 7} or {"out_of_it": [8]}'),
