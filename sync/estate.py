@@ -10,8 +10,6 @@ from pathlib import Path
 from types import MappingProxyType
 
 from pydantic import ValidationError
-from transform.mapping import Mapping
-from transform.plan import Plausibility
 
 from adapters.base import Adapter
 from foundation.document import load
@@ -22,6 +20,8 @@ from golden.rules import Rules
 from store.engine import Store
 from store.engine import open as open_store
 from transform import mapping as mapping_language
+from transform.mapping import Mapping
+from transform.plan import Plausibility
 
 ADAPTERS = MappingProxyType(
     {

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import structlog
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
-from adapters.base import Adapter, Batch
+from adapters.base import Batch, Cursor
 from foundation.errors import SourceUnavailable, VoegError
 from sync.estate import Estate
 from sync.land import RunCounts, land
@@ -39,63 +39,74 @@ def sync(
     mappings: tuple[Mapping, ...],
     *,
     actor: str,
+    accept: bool = False,
     advance: Advance = lambda source, rows: None,
 ) -> Iterator[SourceRun]:
     """Sync the sources side by side and yield each as it ends, in no order.
 
     A source that is unavailable is read again with back-off, ``landing.attempts`` times; its rows land only when
-    a read was complete.
+    a read was complete. With ``accept``, records may vanish this once, however many.
     """
-    store = estate.store  # opened and migrated once, before the workers need it
-    with ThreadPoolExecutor(max_workers=estate.settings.landing.workers, thread_name_prefix="source") as workers:
-        runs = {workers.submit(_sync_one, estate, mapping, actor=actor, advance=advance) for mapping in mappings}
+    work = _Sync(estate=estate, actor=actor, accept=accept, advance=advance, now=datetime.now(UTC))
+    threads = estate.settings.landing.workers
+    with estate.store.first_load(), ThreadPoolExecutor(threads, thread_name_prefix="source") as workers:
+        runs = {workers.submit(work.run, mapping) for mapping in mappings}
         try:
             for run in as_completed(runs):
                 yield run.result()
         finally:
             for run in runs:
                 run.cancel()
-    store.checkpoint()
+    estate.store.checkpoint()
 
 
-def _sync_one(estate: Estate, mapping: Mapping, *, actor: str, advance: Advance) -> SourceRun:
-    """Run one source to its end, whatever that is; only a bug in this program raises."""
-    started = time.perf_counter()
-    counts: RunCounts | None = None
-    failure: VoegError | None = None
-    try:
-        counts = _with_retries(estate, mapping, actor=actor, advance=advance)
-    except VoegError as error:
-        failure = error
-        log.error("source failed", source=mapping.name, problems=[str(problem) for problem in error.problems])
-    seconds = time.perf_counter() - started
-    return SourceRun(source=mapping.name, system=mapping.system, seconds=seconds, counts=counts, error=failure)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sync:
+    """What the runs of one sync share."""
 
+    estate: Estate
+    actor: str
+    accept: bool
+    advance: Advance
+    now: datetime  # one for all sources, so that ``since`` is equal between them
 
-def _with_retries(estate: Estate, mapping: Mapping, *, actor: str, advance: Advance) -> RunCounts:
-    settings = estate.settings.landing
-    attempts = Retrying(
-        retry=retry_if_exception_type(SourceUnavailable),
-        stop=stop_after_attempt(settings.attempts),
-        wait=wait_exponential(multiplier=settings.backoff_seconds, max=60),
-        before_sleep=lambda state: log.warning(
-            "source unavailable, trying again", source=mapping.name, attempt=state.attempt_number
-        ),
-        reraise=True,
-    )
-    for attempt in attempts:
-        with attempt:
-            return land(
-                estate.store,
-                mapping,
-                lambda cursor: _counted(estate.adapter(mapping), cursor, mapping.name, advance),
-                now=datetime.now(UTC),
-                actor=actor,
-            )
-    raise AssertionError("unreachable: the last attempt raises")
+    def run(self, mapping: Mapping) -> SourceRun:
+        """Run one source to its end, whatever that is; only a bug in this program raises."""
+        started = time.perf_counter()
+        counts: RunCounts | None = None
+        failure: VoegError | None = None
+        try:
+            counts = self._with_retries(mapping)
+        except VoegError as error:
+            failure = error
+            log.error("source failed", source=mapping.name, problems=[str(problem) for problem in error.problems])
+        seconds = time.perf_counter() - started
+        return SourceRun(source=mapping.name, system=mapping.system, seconds=seconds, counts=counts, error=failure)
 
+    def _with_retries(self, mapping: Mapping) -> RunCounts:
+        settings = self.estate.settings.landing
+        attempts = Retrying(
+            retry=retry_if_exception_type(SourceUnavailable),
+            stop=stop_after_attempt(settings.attempts),
+            wait=wait_exponential(multiplier=settings.backoff_seconds, max=60),
+            before_sleep=lambda state: log.warning(
+                "source unavailable, trying again", source=mapping.name, attempt=state.attempt_number
+            ),
+            reraise=True,
+        )
+        return attempts(self._land, mapping)
 
-def _counted(adapter: Adapter, cursor: dict[str, object] | None, source: str, advance: Advance) -> Iterator[Batch]:
-    for batch in adapter.read(cursor):
-        advance(source, batch.rows.num_rows)
-        yield batch
+    def _land(self, mapping: Mapping) -> RunCounts:
+        return land(
+            self.estate.store,
+            mapping,
+            lambda cursor: self._counted(mapping, cursor),
+            now=self.now,
+            actor=self.actor,
+            accept=self.accept,
+        )
+
+    def _counted(self, mapping: Mapping, cursor: Cursor | None) -> Iterator[Batch]:
+        for batch in self.estate.adapter(mapping).read(cursor):
+            self.advance(mapping.name, batch.rows.num_rows)
+            yield batch

@@ -8,7 +8,6 @@ import polars as pl
 
 from identity import features
 from identity.model import Model, packaged_prior
-from identity.training import train as train_model
 from store import models, resolving
 from store.engine import Store
 
@@ -18,6 +17,8 @@ def train(store: Store, *, actor: str) -> Model:
 
     Training never happens silently: this is the only caller.
     """
+    from identity.training import train as train_model  # noqa: PLC0415 -- Splink takes seconds to import
+
     model = train_model(landed_features(store))
     models.activate(store, model.version, model.to_json(), actor=actor, now=datetime.now(UTC))
     return model

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import signal
+import threading
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from identity.model import BIT
+from store import outbox
 from sync.cli.console import (
     HERE,
     EstateOption,
@@ -24,6 +29,7 @@ from sync.estate import Estate
 from sync.export import Format
 from sync.export import crosswalk as export_crosswalk_rows
 from sync.export import golden as export_golden_rows
+from sync.publish import Published, drain, publisher, run
 from sync.resolve import Resolved
 from sync.resolve import resolve as resolve_records
 from sync.train import active_model
@@ -40,6 +46,7 @@ def register(app: typer.Typer) -> None:
     """Add this module's commands."""
     app.add_typer(model_app, name="model")
     app.command()(resolve)
+    app.command()(publish)
     app.add_typer(export_app, name="export")
 
 
@@ -66,8 +73,15 @@ def model_show(estate: EstateOption = HERE, as_json: JsonOption = False) -> None
         print_json(json.loads(model.to_json()))
         return
     note(f"model {model.version}" + (" (packaged prior: none was trained)" if prior else ""))
-    for population in model.describe():
-        print_table(population.title, ("comparison", "level", "bits"), population.rows)
+    thresholds = [("link", model.link_threshold / BIT), ("review", model.review_threshold / BIT)]
+    print_table("Thresholds", ("from", "bits"), thresholds)
+    for party_type, population in model.populations.items():
+        rows = [
+            (comparison, level.name, level.stranger / BIT, level.relative / BIT)
+            for comparison, levels in population.comparisons.items()
+            for level in levels
+        ]
+        print_table(party_type, ("comparison", "level", "bits against strangers", "against relatives"), rows)
 
 
 @reports_errors
@@ -112,10 +126,43 @@ def print_resolved(report: Resolved) -> None:
     if not report.anew:
         note("nothing changed since the last resolve")
         return
-    rows = [("source records", report.records), ("entities", report.entities)]
+    rows: list[tuple[str, float]] = [("source records", report.records), ("entities", report.entities)]
     rows += [(f"events: {name}", count) for name, count in sorted(report.events.items())]
     rows += [(f"seconds: {name}", round(seconds, 2)) for name, seconds in report.seconds.items()]
     print_table(None, ("resolved", ""), rows)
+
+
+@reports_errors
+def publish(
+    forever: Annotated[bool, typer.Option("--forever", help="Go on publishing what comes; stop with Ctrl-C.")] = False,
+    estate: EstateOption = HERE,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring the events of the outbox to RabbitMQ. The exit code is 1 when some are left because there is no broker."""
+    here = open_here(estate)
+    report = publish_forever(here) if forever else publish_here(here)
+    if as_json:
+        print_json(asdict(report))
+    else:
+        note(str(report))
+    if report.problem:
+        raise typer.Exit(1)
+
+
+def publish_here(here: Estate) -> Published:
+    """Publish what waits in the outbox of an estate, showing progress."""
+    with progress() as bars, publisher(here) as broker:
+        bar = bars.add_task("publishing", total=outbox.count(here.store))
+        return drain(here.store, broker, advance=lambda count: bars.advance(bar, count))
+
+
+def publish_forever(here: Estate) -> Published:
+    """Publish what comes until the process is told to stop (SIGINT, SIGTERM)."""
+    stop = threading.Event()
+    for signal_ in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signal_, lambda *_: stop.set())
+    with publisher(here) as broker:
+        return run(here.store, broker, stop)
 
 
 @export_app.command("golden")

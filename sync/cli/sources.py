@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
-from transform.examples import check as check_examples
 
 from sync.check import check as check_sources
 from sync.cli.console import (
@@ -25,6 +24,7 @@ from sync.discover import discover as discover_sources
 from sync.preview import preview as preview_source
 from sync.run import SourceRun
 from sync.run import sync as sync_sources
+from transform.examples import check as check_examples
 
 mapping_app = typer.Typer(help="Work on mappings.", no_args_is_help=True)
 
