@@ -11,7 +11,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import psycopg
 from sqlalchemy import BindParameter, Dialect, Select, bindparam, select
@@ -92,6 +92,13 @@ class ContactRow:
     content: str = field(repr=False)  # canonical JSON
 
 
+class Compiled(NamedTuple):
+    """A statement as the driver takes it."""
+
+    text: str
+    constants: Mapping[str, object]  # the values that are part of the statement
+
+
 class Lookup:
     """Reads single customers; may be shared by threads, each has a connection of its own.
 
@@ -150,7 +157,7 @@ class Lookup:
             self._opened.pop().close()
         self._local = threading.local()
 
-    def _rows(self, statement: str, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
+    def _rows(self, statement: Compiled, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
         """Run a statement; once more on a new connection when the old one turns out to be dead."""
         try:
             return self._run(statement, values)
@@ -164,8 +171,9 @@ class Lookup:
             self._drop()
             raise _unanswered(error) from None
 
-    def _run(self, statement: str, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
-        found: list[tuple[Any, ...]] = self._connection().execute(statement, values).fetchall()
+    def _run(self, statement: Compiled, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
+        cursor = self._connection().execute(statement.text, {**statement.constants, **values})
+        found: list[tuple[Any, ...]] = cursor.fetchall()
         return found
 
     def _connection(self) -> Any:
@@ -189,8 +197,9 @@ class Lookup:
             self._local.connection = None
 
 
-def _compiled(statement: Select[Any], dialect: Dialect) -> str:
-    return str(statement.compile(dialect=dialect))
+def _compiled(statement: Select[Any], dialect: Dialect) -> Compiled:
+    compiled = statement.compile(dialect=dialect)
+    return Compiled(str(compiled), compiled.params)
 
 
 def _unanswered(error: Exception) -> StoreError:

@@ -123,14 +123,19 @@ def end_run(
 
 
 def status(store: Store) -> pl.DataFrame:
-    """Return one row per source with its last run.
+    """Return one row per source with the last run that landed it, or tried to.
 
     source, system, mode, state, held_reason:String; run_state, error:String; started_at, ended_at:Datetime;
     read, landed, unchanged, quarantined, filtered, deleted:Int64 (of that run); records, open_quarantine:Int64.
     """
     source, run = tables.source, tables.run
     record, entry = tables.source_record, tables.quarantine
-    newest = select(func.max(run.c.run_id)).where(run.c.source_no == source.c.source_no).scalar_subquery()
+    newest = (
+        select(run.c.source_no, func.max(run.c.run_id).label("run_id"))
+        .where(run.c.verb == "land")
+        .group_by(run.c.source_no)
+        .subquery()
+    )
     counted = run.c.read, run.c.landed, run.c.unchanged, run.c.quarantined, run.c.filtered, run.c.deleted
     live = (
         select(record.c.source_no, func.count().label("records"))
@@ -160,7 +165,8 @@ def status(store: Store) -> pl.DataFrame:
             func.coalesce(bad.c.open_quarantine, 0).label("open_quarantine"),
         )
         .select_from(source)
-        .outerjoin(run, run.c.run_id == newest)
+        .outerjoin(newest, newest.c.source_no == source.c.source_no)
+        .outerjoin(run, run.c.run_id == newest.c.run_id)
         .outerjoin(live, live.c.source_no == source.c.source_no)
         .outerjoin(bad, bad.c.source_no == source.c.source_no)
         .order_by(source.c.name)

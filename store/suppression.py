@@ -33,3 +33,9 @@ def add(connection: Connection, keys: list[bytes], *, actor: str, now: datetime)
 def hashes(connection: Connection) -> Iterator[pl.DataFrame]:
     """Yield the whole list: key_hash:Binary."""
     yield from bulk.frames(connection, select(tables.suppression.c.key_hash))
+
+
+def pads(store: Store) -> tuple[bytes, bytes]:
+    """Return the inner and outer pad of the HMAC (RFC 2104), for hashing many keys at once."""
+    key = store.suppression_key.ljust(hashlib.sha256().block_size, b"\0")
+    return bytes(byte ^ 0x36 for byte in key), bytes(byte ^ 0x5C for byte in key)
