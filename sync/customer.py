@@ -184,7 +184,7 @@ class Customers:
         """
         entity_id = self._active(id_, self._number(id_))
         found = [(json.loads(row.content), row) for row in self._lookup.contacts(entity_id)]
-        found.sort(key=lambda pair: (pair[0].get("occurred_at", ""), pair[1].record_no), reverse=True)
+        found.sort(key=lambda pair: (pair[0].get("occurred_at", "").rstrip("Z"), pair[1].record_no), reverse=True)
         start = 0
         if after is not None:
             start = next((place + 1 for place, (_, row) in enumerate(found) if str(row.record_no) == after), 0)
@@ -216,7 +216,7 @@ class Customers:
         return parsed(key.value, self._region)
 
     def _number(self, id_: str) -> int:
-        if not (id_.isascii() and id_.isdecimal() and len(id_) <= 18):
+        if not _is_number(id_):
             raise _unknown(id_)
         return int(id_)
 
@@ -256,8 +256,12 @@ def _rank(matches: list[Match]) -> tuple[int, int, int]:
     return -current, -len(matches), min(match.shared_by for match in matches)
 
 
+def _is_number(id_: str) -> bool:
+    return id_.isascii() and id_.isdecimal() and len(id_) <= 18
+
+
 def _unknown(id_: str) -> NotFound:
-    named = id_ if id_.isdecimal() and len(id_) <= 18 else "of that id"
+    named = id_ if _is_number(id_) else "of that id"
     return NotFound(Problem(message=f"there is no customer {named}"))
 
 
