@@ -37,10 +37,15 @@ class Landscape:
         return max(10, round(self.records / RECORDS_PER_HOUSEHOLD))
 
 
+def built_as(folder: Path) -> Landscape | None:
+    """Return what the landscape in ``folder`` was made from; None when there is none that is complete."""
+    mark = folder / _MARK
+    return Landscape(**json.loads(mark.read_text(encoding="utf-8"))) if mark.exists() else None
+
+
 def is_built(folder: Path, landscape: Landscape) -> bool:
     """Whether ``folder`` holds this very landscape, complete."""
-    mark = folder / _MARK
-    return mark.exists() and json.loads(mark.read_text(encoding="utf-8")) == asdict(landscape)
+    return built_as(folder) == landscape
 
 
 def build(folder: Path, landscape: Landscape, *, advance: Callable[[int], None] = lambda households: None) -> None:

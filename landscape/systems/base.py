@@ -29,7 +29,6 @@ class System:
     delivery: Delivery
     native: Callable[[pl.DataFrame, Extras], pl.DataFrame]  # copies → rows as the system holds them
     record_id: pl.Expr  # of a native row, as the mapping makes it
-    channel: str | None = None  # the channel that works with this system alone, for the re-ask table
 
 
 def text(value: pl.Expr | str, width: int, *, empty: str = "") -> pl.Expr:

@@ -81,7 +81,6 @@ def _products(copies: pl.DataFrame, extras: Extras) -> pl.DataFrame:
 
 SYSTEM = System(
     name="billing",
-    channel="IVR",
     holding=Holding(
         source="billing_customers",
         adults=0.50,

@@ -81,7 +81,6 @@ def _consents(copies: pl.DataFrame, extras: Extras) -> pl.DataFrame:
 
 SYSTEM = System(
     name="crm",
-    channel="agent desktop",
     holding=Holding(
         source="crm_customers",
         adults=0.48,

@@ -56,7 +56,6 @@ def native(copies: pl.DataFrame, extras: Extras) -> pl.DataFrame:
 
 SYSTEM = System(
     name="dealer_portal",
-    channel="shop",
     holding=Holding(
         source="dealer_customers",
         adults=0.20,

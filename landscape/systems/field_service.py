@@ -54,7 +54,6 @@ def native(copies: pl.DataFrame, extras: Extras) -> pl.DataFrame:
 
 SYSTEM = System(
     name="field_service",
-    channel="engineer",
     holding=Holding(
         source="field_service_clients",
         adults=0.17,

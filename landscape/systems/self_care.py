@@ -54,7 +54,6 @@ def native(copies: pl.DataFrame, extras: Extras) -> pl.DataFrame:
 
 SYSTEM = System(
     name="self_care",
-    channel="self-care app",
     holding=Holding(
         source="self_care_accounts",
         adults=0.33,

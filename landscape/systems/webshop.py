@@ -50,7 +50,6 @@ def native(copies: pl.DataFrame, extras: Extras) -> pl.DataFrame:
 
 SYSTEM = System(
     name="webshop",
-    channel="web shop",
     holding=Holding(
         source="webshop_customers",
         adults=0.30,

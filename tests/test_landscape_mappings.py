@@ -1,0 +1,84 @@
+"""The mappings of the repository: their examples hold, and each reads what its system delivers."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from canonical_model.schema import Kind
+from landscape.build import Landscape, build
+from landscape.soap_service import serve
+from landscape.systems.listing import ALL
+from sync.estate import Estate, open_estate
+from transform.examples import check
+from transform.mapping import load
+
+ROOT = Path(__file__).parents[1]
+FILES = sorted((ROOT / "mappings").glob("*.yaml"))
+
+
+def test_every_system_has_a_mapping() -> None:
+    assert {load(file).name for file in FILES} >= {system.holding.source for system in ALL}
+    assert {load(file).system for file in FILES} >= {system.name for system in ALL}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_the_examples_hold(file: Path) -> None:
+    outcomes = check(load(file))
+    assert len(outcomes) >= 1
+    assert [str(problem) for outcome in outcomes for problem in outcome.problems] == []
+
+
+@pytest.fixture(scope="module")
+def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Estate]:
+    root: Path = tmp_path_factory.mktemp("estate")
+    for name in ("conf", "mappings"):
+        (root / name).symlink_to(ROOT / name)
+    build(root / "var" / "landscape", Landscape(seed=2, records=4_000))
+    with serve(root / "var" / "landscape") as addresses, pytest.MonkeyPatch.context() as patch:
+        for name, address in addresses.items():
+            patch.setitem(os.environ, f"VOEG_LANDSCAPE_{name.upper()}_URL", address)
+        yield open_estate(root)
+
+
+@pytest.mark.parametrize("source", [system.holding.source for system in ALL])
+@pytest.mark.usefixtures("odbc_sqlite_driver")
+def test_a_delivery_reads_as_its_mapping_says(estate: Estate, source: str) -> None:
+    """Every row is read once; parties are those of the truth; few values are lost; some rows are refused or left."""
+    (mapping,) = estate.select([source])
+    truth = pl.read_parquet(estate.root / "var/landscape/truth/records.parquet").filter(pl.col("data_source") == source)
+    rows, filtered, parties, rejects, errors = 0, 0, [], [], []
+    for batch in estate.adapter(mapping).read():
+        mapped = mapping.plan.bind(batch.rows.schema).run(batch.rows)
+        rows += batch.rows.num_rows
+        filtered += mapped.filtered.len()
+        parties += [frame for kind, frame in mapped.records if kind is Kind.PARTY]
+        rejects.append(mapped.rejects)
+        errors.append(mapped.field_errors)
+    found = pl.concat(parties)
+    refused = pl.concat(rejects)
+    assert rows == truth.height
+    assert found["record_id"].is_unique().all()
+    assert set(found["record_id"]) <= set(truth["record_id"])
+    assert found.height + refused.filter(pl.col("reason") == "missing_required").height + filtered == rows
+    assert 0 < filtered < 0.06 * rows
+    assert set(refused["reason"]) <= {"missing_required"}
+    assert pl.concat(errors)["count"].sum() < 0.3 * rows
+    for name in ("addresses", "phones"):
+        assert found[name].is_not_null().mean() > 0.4, name
+    assert found["family_name"].is_not_null().mean() > 0.6
+
+
+@pytest.mark.usefixtures("odbc_sqlite_driver")
+def test_the_estate_yields_every_kind_of_record(estate: Estate) -> None:
+    kinds = {kind for mapping in estate.mappings for kind in _kinds(estate, mapping.name)}
+    assert kinds == set(Kind)
+
+
+def _kinds(estate: Estate, source: str) -> set[Kind]:
+    (mapping,) = estate.select([source])
+    batch = next(iter(estate.adapter(mapping).read()))
+    mapped = mapping.plan.bind(batch.rows.schema).run(batch.rows)
+    return {kind for kind, frame in mapped.records if frame.height}
