@@ -24,7 +24,10 @@ from foundation import logging
 from foundation.errors import VoegError
 from sync.estate import Estate, open_estate
 
-out = Console(highlight=False)
+WIDE = 200
+"""Columns of a table that is written to a file or a pipe: nothing is folded for a terminal that is not there."""
+
+out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
 err = Console(stderr=True, highlight=False)
 
 EstateOption = Annotated[
