@@ -75,6 +75,10 @@ def _plain_times(name: str, dtype: pl.DataType) -> pl.Expr:
     return pl.col(name)
 
 
+_Visible = Mapping[str, "_Visible | None"]
+"""The fields that anyone may see: name → those of the elements, of a list; None, of a scalar."""
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
@@ -195,7 +199,7 @@ def without_sensitive(payload: Mapping[str, Any]) -> dict[str, Any]:
     Works from the sensitivities in the schemas. Whether an identifier is sensitive depends on its type: those in
     ``SENSITIVE_IDENTIFIERS``, and those without a type, leave as a whole; a customer number stays.
     """
-    seen = _strip(payload, GOLDEN)
+    seen = _strip(payload, _visible())
     identifiers = [each for each in payload.get("identifiers", ()) if not _is_sensitive(each.get("type"))]
     if identifiers:
         seen["identifiers"] = identifiers
@@ -221,14 +225,25 @@ def _is_sensitive(identifier_type: str | None) -> bool:
     return identifier_type is None or identifier_type in SENSITIVE_IDENTIFIERS
 
 
-def _strip(values: Mapping[str, Any], fields: pa.Schema | pa.StructType) -> dict[str, Any]:
+@cache
+def _visible() -> _Visible:
+    """Return the fields that anyone may see; plain dicts, for Arrow's schemas are slow to walk for every reader."""
+    return _visible_of(GOLDEN)
+
+
+def _visible_of(fields: pa.Schema | pa.StructType) -> _Visible:
+    return {
+        field.name: _visible_of(field.type.value_type) if pa.types.is_list(field.type) else None
+        for field in fields
+        if field.metadata[b"sensitivity"] != b"sensitive"
+    }
+
+
+def _strip(values: Mapping[str, Any], visible: _Visible) -> dict[str, Any]:
     """Leave out the sensitive fields, and those that the schema does not know."""
     kept: dict[str, Any] = {}
-    for field in fields:
-        if field.name not in values or field.metadata[b"sensitivity"] == b"sensitive":
-            continue
-        value = values[field.name]
-        if pa.types.is_list(field.type) and value is not None:
-            value = [_strip(element, field.type.value_type) for element in value]
-        kept[field.name] = value
+    for name, value in values.items():
+        if name in visible:
+            inner = visible[name]
+            kept[name] = value if inner is None or value is None else [_strip(each, inner) for each in value]
     return kept

@@ -9,21 +9,15 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
 
 import structlog
-from fastapi import Depends, Request
-from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from foundation.errors import ConfigurationError, Problem, VoegError
+from foundation.errors import ConfigurationError, Problem
 from foundation.settings import Settings
 
 log = structlog.get_logger()
-
-
-class Unauthorized(VoegError):
-    """The request carries no API key that is known here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,46 +65,32 @@ class Clients:
             )
         return cls(clients)
 
-    def who(self, key: str | None) -> Client:
-        """Return whose key it is, in a time that does not depend on how near it comes.
-
-        Raises:
-            Unauthorized: it is nobody's.
-        """
-        digest = hashlib.sha256((key or "").encode()).hexdigest()
+    def who(self, key: bytes | None) -> Client | None:
+        """Return whose key it is, or None, in a time that does not depend on how near it comes."""
+        digest = hashlib.sha256(key or b"").hexdigest()
         found = None
         for client in self._clients:
             if hmac.compare_digest(client.digest, digest):
                 found = client
-        if found is None or not key:
-            raise Unauthorized("the API key is missing or not known", remedy="send it as Authorization: Bearer KEY")
-        return found
+        return found if key else None
 
 
-_BEARER = HTTPBearer(auto_error=False, description="An API key.")
-_HEADER = APIKeyHeader(name="X-API-Key", auto_error=False, description="An API key.")
+class Access:
+    """Lets those in who have a key, and logs every request.
 
+    Stands before routing, so that without a key nobody learns which paths there are, and no body is read. The log
+    names the template of the route: a path may hold an id, a query anything.
+    """
 
-async def caller(
-    request: Request,
-    bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
-    header: Annotated[str | None, Depends(_HEADER)],
-) -> Client:
-    """Return the client that the request's key belongs to, and note its name for the access log."""
-    clients: Clients = request.app.state.clients
-    client = clients.who(bearer.credentials if bearer else header)
-    request.scope["voeg.client"] = client.name
-    return client
-
-
-class AccessLog:
-    """Logs every request by the template of its route: a path may hold an id, a query anything."""
-
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, clients: Clients, guarded: str, refusal: ASGIApp) -> None:
+        """Guard the paths that begin with ``guarded``; ``refusal`` answers those who have no key."""
         self._app = app
+        self._clients = clients
+        self._guarded = guarded
+        self._refusal = refusal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and log it when it is answered."""
+        """Pass the request on, or refuse it, and log it when it is answered."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -123,14 +103,30 @@ class AccessLog:
                 status = message["status"]
             await send(message)
 
+        client = self._clients.who(_key(scope["headers"])) if scope["path"].startswith(self._guarded) else None
+        scope["voeg.client"] = client
+        refused = client is None and scope["path"].startswith(self._guarded)
         try:
-            await self._app(scope, receive, watched)
+            await (self._refusal if refused else self._app)(scope, receive, watched)
         finally:
             log.info(
                 "request",
                 method=scope["method"],
                 route=getattr(scope.get("route"), "path", None) or "no route",
                 status=int(status),
-                client=scope.get("voeg.client"),
+                client=client.name if client else None,
                 milliseconds=round((time.perf_counter() - started) * 1000, 3),
             )
+
+
+def caller(request: Request) -> Client:
+    """Return the client that ``Access`` let in."""
+    client: Client = request.scope["voeg.client"]
+    return client
+
+
+def _key(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
+    """Return the key of ``Authorization: Bearer KEY``, else of ``X-API-Key``."""
+    given = {name: value for name, value in headers if name in (b"authorization", b"x-api-key")}
+    scheme, _, key = given.get(b"authorization", b"").partition(b" ")
+    return key.strip() if scheme.lower() == b"bearer" else given.get(b"x-api-key")

@@ -11,7 +11,6 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from channels.access import Unauthorized
 from foundation.errors import NotFound, StoreError, VoegError
 from sync.customer import Gone
 
@@ -54,7 +53,6 @@ def problem(
 def install(app: FastAPI) -> None:
     """Have the app answer with problems."""
     statuses: dict[type[VoegError], int] = {
-        Unauthorized: HTTPStatus.UNAUTHORIZED,
         Gone: HTTPStatus.GONE,
         NotFound: HTTPStatus.NOT_FOUND,
         StoreError: HTTPStatus.SERVICE_UNAVAILABLE,

@@ -102,6 +102,7 @@ class Contacts:
 
     requested_id: str
     id: str
+    redirected: bool
     total: int
     contacts: tuple[dict[str, Any], ...] = field(repr=False)  # content, with data_source and record_id
     next: str | None  # where the next page starts
@@ -194,6 +195,7 @@ class Customers:
         return Contacts(
             requested_id=id_,
             id=str(entity_id),
+            redirected=str(entity_id) != id_,
             total=len(found),
             contacts=tuple(
                 {"data_source": row.data_source, "record_id": row.record_id, **content} for content, row in page

@@ -228,7 +228,7 @@ def test_contacts_are_paged_the_newest_first(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("key", [None, "", "wrong", digest(KEY)])
-@pytest.mark.parametrize("path", ["/v1/customers/1", "/v1/customers/999", "/v1/customers/1/contacts"])
+@pytest.mark.parametrize("path", ["/v1/customers/1", "/v1/customers/999", "/v1/nothing"])
 def test_without_a_key_nobody_learns_anything(desk: Desk, key: str | None, path: str) -> None:
     response = desk.get(path, key=key)
     assert response.status_code == 401
@@ -245,8 +245,10 @@ def test_clients_come_from_the_settings(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setenv("DESK_SHA256", digest(KEY))
     keys = (ApiKey(name="desk", sha256="${DESK_SHA256}", sensitive=True),)
     clients = Clients.of(Settings(api=ApiSettings(keys=keys)), estate=tmp_path)
-    assert (clients.who(KEY).name, clients.who(KEY).sensitive) == ("desk", True)
-    assert digest(KEY) not in repr(clients.who(KEY))
+    client = clients.who(KEY.encode())
+    assert client is not None
+    assert (client.name, client.sensitive) == ("desk", True)
+    assert digest(KEY) not in repr(client)
     monkeypatch.setenv("DESK_SHA256", KEY)
     with pytest.raises(ConfigurationError, match="'desk' is not given as a SHA-256") as raised:
         Clients.of(Settings(api=ApiSettings(keys=keys)), estate=tmp_path)
@@ -264,8 +266,8 @@ def test_the_access_log_holds_templates_and_names_only(desk: Desk) -> None:
     assert [(line["method"], line["route"], line["status"], line["client"]) for line in logs] == [
         ("POST", "/v1/customers/lookup", 200, "desk"),
         ("GET", "/v1/customers/{id}", 404, "desk"),
-        ("GET", "no route", 404, None),
-        ("GET", "/v1/customers/{id}", 401, None),
+        ("GET", "no route", 404, "desk"),
+        ("GET", "no route", 401, None),
     ]
     assert not any(word in json.dumps(logs) for word in ("612345678", "41", "geheim", "wrong", KEY))
 
@@ -302,7 +304,7 @@ def test_the_api_describes_itself(desk: Desk) -> None:
     lookup = document["paths"]["/v1/customers/lookup"]["post"]
     assert lookup["responses"]["200"]["content"]["application/json"]["schema"]["$ref"].endswith("/LookupAnswer")
     assert "application/problem+json" in lookup["responses"]["422"]["content"]
-    assert lookup["security"] == [{"HTTPBearer": []}, {"APIKeyHeader": []}]
+    assert lookup["security"] == [{"bearer": []}, {"header": []}]
     assert document["components"]["schemas"]["LookupRequest"]["examples"]
     text = json.dumps(document)
     references = {part.split('"')[0] for part in text.split('"#/components/schemas/')[1:]}
