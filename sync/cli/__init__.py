@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from sync.cli import estates, golden_records, sources
+from sync.cli import customers, estates, golden_records, sources
 from sync.cli.console import out
 
 app = typer.Typer(
@@ -37,7 +37,7 @@ def voeg(
     """Voeg: the cement between the customer systems an organisation already has."""
 
 
-for room in (estates, sources, golden_records):
+for room in (estates, sources, golden_records, customers):
     room.register(app)
 for command in sorted(entry_points(group="voeg.commands"), key=lambda point: point.name):
     command.load()(app)
