@@ -1,0 +1,750 @@
+"""Landing: what a read changes in the store, what it must not change, and that nothing undoes it halfway."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+from sqlalchemy import select, text
+
+from adapters.base import Batch, Cursor
+from canonical_model.schema import Kind
+from foundation.document import parse
+from foundation.errors import HeldError, SourceError, StoreError
+from store import bulk, leases, quarantine, records, references, sources, suppression, tables, work
+from store.engine import Store
+from store.engine import open as open_store
+from sync import land as landing
+from sync.land import RunCounts, land
+from transform.mapping import Mapping, compiled
+
+NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
+
+CRM = """
+version: 1
+source: crm
+system: crm
+mode: snapshot
+timezone: UTC
+read: {adapter: files, format: csv, path: "*.csv"}
+records:
+  - kind: party
+    key: id
+    changed_at: {from: changed, do: [{parse_datetime: ["%Y-%m-%d"]}]}
+    when: {from: status, not_in: [gone]}
+    required: [family_name]
+    fields:
+      party_type: {constant: person}
+      given_name: given
+      family_name: name
+      gender: gender
+      phones: [{kind: {constant: mobile}, number: {from: phone}}]
+      identifiers: [{type: {constant: customer_number}, value: {from: number}}]
+"""
+
+PRODUCTS = """
+version: 1
+source: products
+system: billing
+mode: snapshot
+read: {adapter: files, format: csv, path: "*.csv"}
+records:
+  - kind: product
+    key: id
+    party: {source: crm, record_id: customer}
+    fields:
+      name: name
+"""
+
+CONTRACTS = """
+version: 1
+source: contracts
+system: billing
+mode: snapshot
+read: {adapter: files, format: csv, path: "*.csv"}
+records:
+  - kind: product
+    key: id
+    party: {identifier: customer_number, value: {from: number}}
+    fields:
+      name: name
+"""
+
+COLUMNS = {
+    "crm": ("id", "changed", "status", "given", "name", "gender", "phone", "number"),
+    "products": ("id", "customer", "name"),
+    "contracts": ("id", "number", "name"),
+}
+
+Row = dict[str, str | None]
+
+
+def mapping(text: str, **changes: str) -> Mapping:
+    for old, new in changes.items():
+        text = text.replace(f"{old}: snapshot" if old == "mode" else old, f"{old}: {new}" if old == "mode" else new)
+    return compiled(parse(text, Path("test.yaml")))
+
+
+def delta(text: str) -> Mapping:
+    return mapping(text, mode="delta")
+
+
+def batch(source: str, rows: Sequence[Row], cursor: Cursor | None = None) -> Batch:
+    schema = pa.schema([(name, pa.string()) for name in COLUMNS[source]])
+    columns = [[row.get(name) for row in rows] for name in COLUMNS[source]]
+    arrays = [pa.array(column, pa.string()) for column in columns]
+    return Batch(rows=pa.RecordBatch.from_arrays(arrays, schema=schema), origin="test", cursor=cursor)
+
+
+class Landed:
+    """A store, and a short way to land rows in it."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.now = NOW
+
+    def __call__(self, what: Mapping, *batches: Sequence[Row], accept: bool = False) -> RunCounts:
+        self.now += timedelta(days=1)
+        return land(
+            self.store,
+            what,
+            lambda cursor: iter([batch(what.name, rows) for rows in batches]),
+            now=self.now,
+            actor="test",
+            accept=accept,
+        )
+
+    def frame(self, statement: Any) -> pl.DataFrame:
+        with self.store.read() as connection:
+            return bulk.frame(connection, statement)
+
+    def live(self, kind: Kind = Kind.PARTY) -> dict[str, dict[str, Any]]:
+        record = tables.source_record
+        found = self.frame(
+            select(record.c.record_id, record.c.content).where(
+                record.c.kind == tables.KIND_NUMBERS[kind], ~record.c.deleted
+            )
+        )
+        return {key: json.loads(content) for key, content in found.sort("record_id").iter_rows()}
+
+    def record(self, record_id: str) -> dict[str, Any]:
+        record = tables.source_record
+        return self.frame(select(record).where(record.c.record_id == record_id)).row(0, named=True)
+
+    def versions(self) -> int:
+        return (
+            self.frame(select(tables.source_record_history.c.record_no)).height
+            + self.frame(select(tables.source_record.c.record_no)).height
+        )
+
+    def reference(self, record_id: str) -> tuple[str, str | None]:
+        """The state of a satellite's reference, and the key of the party that it is attached to."""
+        satellite, party, reference = tables.source_record, tables.source_record.alias(), tables.party_reference
+        found = self.frame(
+            select(reference.c.state, party.c.record_id.label("party"))
+            .join(satellite, satellite.c.record_no == reference.c.record_no)
+            .outerjoin(party, party.c.record_no == reference.c.party_no)
+            .where(satellite.c.record_id == record_id)
+        )
+        return found.row(0)  # type: ignore[return-value]
+
+    def take_work(self) -> set[str]:
+        """Empty the queue, and return the keys of the parties in it."""
+        record = tables.source_record
+        queued = self.frame(
+            select(tables.work.c.seq, record.c.record_id).join(record, record.c.record_no == tables.work.c.record_no)
+        )
+        with self.store.write() as connection:
+            work.done(connection, queued["seq"])
+        return set(queued["record_id"])
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def landed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Landed]:
+    url = f"sqlite:///{tmp_path / 'v.db'}" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    store = open_store(url)
+    store.migrate()
+    yield Landed(store)
+    store.close()
+
+
+def people(*names: str, **more: str) -> list[Row]:
+    return [{"id": str(number), "name": name, **more} for number, name in enumerate(names, 1)]
+
+
+def counts(**expected: int) -> dict[str, int]:
+    return {"read": 0, "landed": 0, "unchanged": 0, "quarantined": 0, "filtered": 0, "deleted": 0, **expected}
+
+
+def told(run: RunCounts) -> dict[str, int]:
+    return {name: getattr(run, name) for name in counts()}
+
+
+# What lands -----------------------------------------------------------------------------------------------------
+
+
+def test_a_first_read_lands_everything(landed: Landed) -> None:
+    run = landed(mapping(CRM), people("Jansen", "Smit"), people("Bakker")[:0], [{"id": "9", "name": "Visser"}])
+    assert told(run) == counts(read=3, landed=3)
+    assert landed.live()["9"] == {"party_type": "person", "family_name": "Visser"}
+    record = landed.record("1")
+    assert (record["version"], record["recorded_at"], record["since_at"]) == (1, landed.now, landed.now)
+    assert landed.take_work() == {"1", "2", "9"}
+
+
+def test_the_same_read_again_changes_nothing(landed: Landed) -> None:
+    landed(mapping(CRM), people("Jansen", "Smit", changed="2026-01-02"))
+    before = landed.frame(select(tables.source_record))
+    landed.take_work()
+    run = landed(mapping(CRM), people("Jansen", "Smit", changed="2026-01-02"))
+    assert told(run) == counts(read=2, unchanged=2)
+    assert landed.frame(select(tables.source_record)).equals(before)
+    assert landed.take_work() == set()
+    assert landed.frame(select(tables.raw_batch.c.batch_id)).height == 1
+
+
+def test_a_change_is_a_new_version_and_keeps_the_old_one(landed: Landed) -> None:
+    landed(mapping(CRM), people("Jansen", "Smit"))
+    landed.take_work()
+    run = landed(mapping(CRM), people("Jansen", "Smid"))
+    assert told(run) == counts(read=2, landed=1, unchanged=1)
+    assert landed.live()["2"]["family_name"] == "Smid"
+    history = landed.frame(select(tables.source_record_history.c.version, tables.source_record_history.c.content))
+    assert history.rows() == [(1, '{"party_type":"person","family_name":"Smit"}')]
+    assert landed.record("2")["version"] == 2
+    assert landed.take_work() == {"2"}
+
+
+def test_since_is_kept_per_group_of_fields(landed: Landed) -> None:
+    landed(mapping(CRM), people("Jansen", phone="+31612345678", gender="male"))
+    first = landed.now
+    landed(mapping(CRM), people("Jansen", phone="+31687654321", gender="male"))
+    second = landed.now
+    record = landed.record("1")
+    assert record["since_at"] == first
+    assert json.loads(record["since"]) == {"phones": tables.to_micros(second)}
+    landed(mapping(CRM), people("Smit", phone="+31687654321", gender="male"))
+    assert json.loads(landed.record("1")["since"]) == {
+        "name": tables.to_micros(landed.now),
+        "phones": tables.to_micros(second),
+    }
+    landed(mapping(CRM), people("Smit", gender="male"))  # a value that is gone has no since …
+    assert json.loads(landed.record("1")["since"]) == {"name": tables.to_micros(landed.now - timedelta(days=1))}
+
+
+def test_since_is_when_the_source_says_unless_that_is_still_to_come(landed: Landed) -> None:
+    landed(
+        mapping(CRM),
+        [{"id": "1", "name": "A", "changed": "2020-01-02"}, {"id": "2", "name": "B", "changed": "2099-01-01"}],
+    )
+    assert landed.record("1")["since_at"] == datetime(2020, 1, 2, tzinfo=UTC)
+    assert landed.record("2")["since_at"] == landed.now
+
+
+# Order ----------------------------------------------------------------------------------------------------------
+
+
+def test_older_never_overwrites_newer(landed: Landed) -> None:
+    landed(delta(CRM), people("New", changed="2026-03-01"))
+    assert told(landed(delta(CRM), people("Old", changed="2026-02-01"))) == counts(read=1, unchanged=1)
+    assert landed.live()["1"]["family_name"] == "New"
+    landed(delta(CRM), people("Newer", changed="2026-03-01"))  # the same time in a later run
+    assert landed.live()["1"]["family_name"] == "Newer"
+
+
+def test_a_touch_moves_the_time_and_makes_no_version(landed: Landed) -> None:
+    landed(delta(CRM), people("Same", changed="2026-01-01"))
+    landed.take_work()
+    landed(delta(CRM), people("Same", changed="2026-03-01"))
+    assert landed.record("1")["version"] == 1
+    assert landed.record("1")["since_at"] == datetime(2026, 1, 1, tzinfo=UTC)
+    assert landed.take_work() == set()
+    landed(delta(CRM), people("Late", changed="2026-02-01"))
+    assert landed.live()["1"]["family_name"] == "Same"
+
+
+def test_identical_duplicates_collapse_and_others_are_quarantined(landed: Landed) -> None:
+    rows: list[Row] = [
+        {"id": "1", "name": "Old", "changed": "2026-01-01"},
+        {"id": "1", "name": "New", "changed": "2026-02-01"},
+        {"id": "2", "name": "Same"},
+        {"id": "2", "name": "Same"},
+        {"id": "3", "name": "First"},
+        {"id": "3", "name": "Last"},
+    ]
+    run = landed(mapping(CRM), rows)
+    assert told(run) == counts(read=6, landed=3, unchanged=1, quarantined=2)
+    assert {key: record["family_name"] for key, record in landed.live().items()} == {
+        "1": "New",
+        "2": "Same",
+        "3": "Last",
+    }
+    entries = quarantine.entries(landed.store)
+    assert [json.loads(reasons)[0]["reason"] for reasons in entries["reasons"]] == ["duplicate_key"] * 2
+    again = landed(mapping(CRM), rows)
+    assert told(again) == counts(read=6, unchanged=4, quarantined=2)
+    assert quarantine.entries(landed.store).equals(entries)
+
+
+# What vanishes --------------------------------------------------------------------------------------------------
+
+
+def test_what_a_complete_snapshot_does_not_show_is_deleted(landed: Landed) -> None:
+    landed(mapping(CRM), people(*"ABCDEF"))
+    landed.take_work()
+    run = landed(mapping(CRM), people(*"ABCDE"))
+    assert told(run) == counts(read=5, unchanged=5, deleted=1)
+    assert "6" not in landed.live()
+    assert landed.take_work() == {"6"}
+    grave = landed.record("6")
+    assert (grave["deleted"], grave["version"], json.loads(grave["content"])["family_name"]) == (True, 2, "F")
+    assert told(landed(mapping(CRM), people(*"ABCDE"))) == counts(read=5, unchanged=5)
+
+
+def test_what_comes_back_lives_again_with_its_since(landed: Landed) -> None:
+    landed(mapping(CRM), people(*"ABCDEF", changed="2026-01-01"))
+    number = landed.record("6")["record_no"]
+    landed(mapping(CRM), people(*"ABCDE", changed="2026-01-01"))
+    landed(mapping(CRM), people(*"ABCDEF", changed="2026-01-01"))
+    record = landed.record("6")
+    assert (record["record_no"], record["deleted"], record["version"]) == (number, False, 3)
+    assert record["since_at"] == datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def test_too_much_vanishing_holds_the_source_until_it_is_accepted(landed: Landed) -> None:
+    landed(mapping(CRM), people(*"ABCDEFGH"))
+    with pytest.raises(HeldError, match="3 of its 8 party records") as caught:
+        landed(mapping(CRM), [*people(*"ABCDE"), {"id": "9", "name": "New"}])
+    assert "--accept" in str(caught.value)
+    assert len(landed.live()) == 8  # nothing of a held read lands
+    assert sources.status(landed.store).row(0, named=True)["state"] == "held"
+    run = landed(mapping(CRM), [*people(*"ABCDE"), {"id": "9", "name": "New"}], accept=True)
+    assert told(run) == counts(read=6, landed=1, unchanged=5, deleted=3)
+    assert sources.status(landed.store).row(0, named=True)["state"] == "active"
+
+
+def test_a_read_that_fails_midway_changes_nothing(landed: Landed) -> None:
+    landed(mapping(CRM), people(*"ABCDEF"))
+
+    def broken(cursor: Cursor | None) -> Iterator[Batch]:
+        yield batch("crm", people("X", "Y"))
+        raise SourceError("the file is truncated")
+
+    with pytest.raises(SourceError):
+        land(landed.store, mapping(CRM), broken, now=NOW, actor="test")
+    assert [record["family_name"] for record in landed.live().values()] == list("ABCDEF")
+    status = sources.status(landed.store).row(0, named=True)
+    assert (status["run_state"], status["error"], status["state"]) == ("failed", "the file is truncated", "active")
+
+
+def test_an_empty_snapshot_is_held(landed: Landed) -> None:
+    landed(mapping(CRM), people("A"))
+    with pytest.raises(HeldError):
+        landed(mapping(CRM))
+
+
+def test_a_delta_deletes_nothing_and_goes_on_from_its_cursor(landed: Landed) -> None:
+    seen: list[Cursor | None] = []
+
+    def read(*batches: Batch) -> Any:
+        def from_cursor(cursor: Cursor | None) -> Iterator[Batch]:
+            seen.append(cursor)
+            yield from batches
+
+        return from_cursor
+
+    first = batch("crm", people("A", "B"), {"after": 2})
+    land(landed.store, delta(CRM), read(first), now=NOW, actor="test")
+    land(landed.store, delta(CRM), read(batch("crm", [{"id": "3", "name": "C"}], {"after": 3})), now=NOW, actor="test")
+    land(landed.store, delta(CRM), read(), now=NOW, actor="test")
+    assert seen == [None, {"after": 2}, {"after": 3}]
+    assert len(landed.live()) == 3
+    with landed.store.write() as connection:
+        assert sources.describe(connection, "crm", system="crm", mode="delta").cursor == {"after": 3}
+
+
+# Quarantine -----------------------------------------------------------------------------------------------------
+
+
+def test_a_bad_row_is_quarantined_once_and_its_record_stays(landed: Landed) -> None:
+    landed(mapping(CRM), people(*"ABCDEF"))
+    bad: list[Row] = [*people(*"ABCDE"), {"id": "6", "name": None, "phone": "secret"}]
+    run = landed(mapping(CRM), bad)
+    assert told(run) == counts(read=6, unchanged=5, quarantined=1)
+    assert landed.live()["6"]["family_name"] == "F"  # its row is bad, but not gone
+    entry = quarantine.entries(landed.store).row(0, named=True)
+    assert json.loads(entry["reasons"]) == [
+        {"kind": "party", "path": "records[0].family_name", "reason": "missing_required"}
+    ]
+    assert "secret" not in str(entry)
+    with landed.store.read() as connection:
+        raw = records.raw(connection, entry["batch_id"]).slice(entry["row"], 1).to_pylist()[0]
+    assert (raw["id"], raw["phone"]) == ("6", "secret")
+    landed(mapping(CRM), bad)
+    assert quarantine.entries(landed.store)["entry_id"].to_list() == [entry["entry_id"]]
+
+
+def test_a_row_that_is_good_again_closes_its_entry(landed: Landed) -> None:
+    landed(mapping(CRM), [*people(*"ABCDE"), {"id": "6"}])
+    landed(mapping(CRM), people(*"ABCDEF"))
+    assert quarantine.entries(landed.store).is_empty()
+    closed = quarantine.entries(landed.store, closed=True).row(0, named=True)
+    assert (closed["closed_by"], closed["closed_at"]) == ("read", landed.now)
+
+
+def test_in_a_delta_only_the_record_itself_closes_its_entry(landed: Landed) -> None:
+    landed(delta(CRM), [{"id": "1"}, {"id": "2"}])
+    landed(delta(CRM), [{"id": "1", "name": "A"}, {"id": "3", "name": "C"}])
+    left = quarantine.entries(landed.store)
+    assert left["row"].to_list() == [1]
+
+
+def test_a_key_that_no_store_can_hold_is_quarantined(landed: Landed) -> None:
+    run = landed(mapping(CRM), [{"id": "a\x00b", "name": "X"}, {"id": "1", "name": "with \x00 inside"}])
+    assert told(run) == counts(read=2, landed=1, quarantined=1)
+    assert landed.live()["1"]["family_name"] == "with \x00 inside"
+
+
+def test_filtered_rows_are_counted_and_field_errors_told(landed: Landed) -> None:
+    run = landed(mapping(CRM), [{"id": "1", "status": "gone"}, {"id": "2", "name": "B", "changed": "no date"}])
+    assert told(run) == counts(read=2, landed=1, filtered=1)
+    assert [(error.reason, error.count) for error in run.field_errors] == [("not_a_time", 1)]
+    row = sources.status(landed.store).row(0, named=True)
+    assert (row["read"], row["landed"], row["filtered"], row["run_state"]) == (2, 1, 1, "done")
+
+
+# Satellites -----------------------------------------------------------------------------------------------------
+
+
+def test_a_satellite_is_attached_to_its_party_whoever_comes_first(landed: Landed) -> None:
+    product: Row = {"id": "p", "customer": "1", "name": "Internet"}
+    landed(mapping(PRODUCTS), [product])
+    assert landed.reference("p") == ("pending", None)
+    landed(mapping(CRM), people("A", "B"))
+    assert landed.reference("p") == ("attached", "1")
+    landed.take_work()
+    landed(mapping(PRODUCTS), [{**product, "customer": "2"}])
+    assert landed.reference("p") == ("attached", "2")
+    assert landed.take_work() == {"1", "2"}  # both customers changed
+    landed(mapping(PRODUCTS), [{**product, "customer": "2", "name": "Mobile"}])
+    assert landed.take_work() == {"2"}
+    assert references.counts(landed.store) == {"attached": 1, "pending": 0, "ambiguous": 0}
+
+
+def test_satellites_of_a_party_that_is_gone_wait_for_it(landed: Landed) -> None:
+    landed(mapping(CRM), people("A", "B"))
+    landed(mapping(PRODUCTS), [{"id": "p", "customer": "2", "name": "Internet"}])
+    landed(mapping(CRM), people("A"), accept=True)
+    assert landed.reference("p") == ("pending", None)
+    landed(mapping(CRM), people("A", "B"))
+    assert landed.reference("p") == ("attached", "2")
+
+
+def test_a_deleted_satellite_queues_its_party(landed: Landed) -> None:
+    landed(mapping(CRM), people("A", "B"))
+    landed(mapping(PRODUCTS), [{"id": "p", "customer": "2", "name": "Internet"}])
+    landed.take_work()
+    landed(mapping(PRODUCTS), accept=True)
+    assert landed.take_work() == {"2"}
+
+
+def test_a_reference_by_identifier_waits_for_identity_where_several_have_it(landed: Landed) -> None:
+    landed(mapping(CONTRACTS), [{"id": "c", "number": "77", "name": "Energy"}])
+    assert references.attach(landed.store) == 0
+    landed(mapping(CRM), [{"id": "1", "name": "A", "number": "77"}, {"id": "2", "name": "B", "number": "78"}])
+    landed.take_work()
+    assert references.attach(landed.store) == 1
+    assert landed.reference("c") == ("attached", "1")
+    assert landed.take_work() == {"1"}
+    assert references.attach(landed.store) == 0
+
+    landed(mapping(CRM), [{"id": "1", "name": "A", "number": "77"}, {"id": "2", "name": "B", "number": "77"}])
+    references.attach(landed.store)
+    assert landed.reference("c") == ("pending", None)  # who is who is not known yet
+
+    def resolve(first: int, second: int) -> tuple[str, str | None]:
+        numbers = [landed.record(key)["record_no"] for key in "12"]
+        found = pl.DataFrame({"record_no": numbers, "entity_id": [first, second], "since": [NOW, NOW]})
+        with landed.store.write() as connection:
+            bulk.upsert(connection, tables.crosswalk, found)
+        references.attach(landed.store)
+        return landed.reference("c")
+
+    assert resolve(5, 5) == ("attached", "1")
+    assert resolve(5, 6) == ("ambiguous", None)
+    landed(mapping(CRM), [{"id": "1", "name": "A", "number": "77"}, {"id": "2", "name": "B"}])
+    references.attach(landed.store)
+    assert landed.reference("c") == ("attached", "1")
+
+
+def test_a_first_load_lands_the_same(landed: Landed) -> None:
+    with landed.store.first_load() as first:
+        assert first
+        landed(mapping(PRODUCTS), [{"id": "p", "customer": "1", "name": "Internet"}])
+        landed(mapping(CRM), people("A", "B"))
+        assert told(landed(mapping(CRM), people("A", "B", "C"))) == counts(read=3, landed=1, unchanged=2)
+    references.attach(landed.store)
+    assert landed.reference("p") == ("attached", "1")
+    with landed.store.first_load() as first:
+        assert not first
+
+
+# Erased persons -------------------------------------------------------------------------------------------------
+
+
+def test_the_key_of_an_erased_person_does_not_land_again(landed: Landed) -> None:
+    key = suppression.hash_of(landed.store, "crm", Kind.PARTY, "2")
+    other = suppression.hash_of(landed.store, "products", Kind.PARTY, "1")
+    with landed.store.write() as connection:
+        suppression.add(connection, [key, key, other], actor="test", now=NOW)
+        suppression.add(connection, [key], actor="test", now=NOW)
+    run = landed(mapping(CRM), people("A", "B", "C"))
+    assert told(run) == counts(read=3, landed=2, filtered=1)
+    assert set(landed.live()) == {"1", "3"}
+    assert b"B" not in landed.frame(select(tables.raw_batch.c.data))["data"][0]
+
+
+# One writer -----------------------------------------------------------------------------------------------------
+
+
+def test_a_source_is_landed_by_one_process_at_a_time(landed: Landed) -> None:
+    with leases.hold(landed.store, "source:crm"), pytest.raises(StoreError, match="another process"):
+        landed(mapping(CRM), people("A"))
+    landed(mapping(CRM), people("A"))
+
+
+def test_who_lost_the_lease_writes_nothing(landed: Landed) -> None:
+    with pytest.raises(StoreError, match="took over"), leases.hold(landed.store, "resolve") as held:
+        with landed.store.write() as connection:
+            connection.execute(text("update lease set epoch = epoch + 1"))
+        with landed.store.write(held) as connection:
+            connection.execute(tables.state.insert().values(key="k", value="v"))
+    assert landed.frame(select(tables.state).where(tables.state.c.key == "k")).is_empty()
+
+
+def test_the_lease_of_a_dead_process_is_free(landed: Landed) -> None:
+    with leases.hold(landed.store, "resolve") as held:
+        host = held.holder.partition(":")[0]
+    gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    with landed.store.write() as connection:
+        connection.execute(
+            tables.lease.update().values(
+                holder=f"{host}:{int(gone.stdout)}:x", expires_at=datetime.now(UTC) + timedelta(hours=1)
+            )
+        )
+    with leases.hold(landed.store, "resolve") as again:
+        assert again.epoch == held.epoch + 1
+
+
+# Any read, cut anyhow, killed anywhere --------------------------------------------------------------------------
+
+ROWS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "id": st.sampled_from(["1", "2", "3", "4", "5", None]),
+            "name": st.sampled_from(["Jansen", "Smit", None]),
+            "phone": st.sampled_from(["+31612345678", None]),
+            "changed": st.sampled_from(["2026-01-01", "2026-01-02", None]),
+            "status": st.sampled_from(["gone", "here"]),
+        }
+    ),
+    max_size=12,
+)
+
+
+@pytest.fixture(scope="module")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The bytes of a migrated SQLite store, to start many from."""
+    file = tmp_path_factory.mktemp("empty") / "v.db"
+    store = open_store(f"sqlite:///{file}")
+    store.migrate()
+    store.checkpoint()
+    store.close()
+    return file.read_bytes()
+
+
+@pytest.fixture
+def fresh(empty_store: bytes, tmp_path: Path) -> Iterator[Callable[[], Landed]]:
+    """Makes empty stores."""
+    made: list[Store] = []
+
+    def make() -> Landed:
+        file = tmp_path / f"{len(made)}.db"
+        file.write_bytes(empty_store)
+        made.append(open_store(f"sqlite:///{file}"))
+        return Landed(made[-1])
+
+    yield make
+    for store in made:
+        store.close()
+
+
+def content_of(store: Store, *, times: bool = True) -> dict[str, pl.DataFrame]:
+    """What landed, without numbers; raw rows in the place of where they are kept."""
+    record, reference, entry = tables.source_record, tables.party_reference, tables.quarantine
+    party = record.alias()
+    with store.read() as connection:
+        raw = {
+            number: records.raw(connection, number)
+            for (number,) in connection.execute(select(tables.raw_batch.c.batch_id))
+        }
+
+        def with_raw(found: pl.DataFrame) -> pl.DataFrame:
+            rows = [str(raw[number].slice(row, 1).to_pylist()) for number, row in found["batch_id", "row"].iter_rows()]
+            return found.drop("batch_id", "row").with_columns(pl.Series("raw", rows, dtype=pl.String))
+
+        columns = [record.c[name] for name in ("source_no", "kind", "record_id", "deleted", "content", "content_hash")]
+        if times:
+            columns += [record.c[name] for name in ("version", "changed_at", "since_at", "since", "recorded_at")]
+        return {
+            "records": with_raw(bulk.frame(connection, select(*columns, record.c.batch_id, record.c.row))).sort(
+                "source_no", "kind", "record_id"
+            ),
+            "references": bulk.frame(
+                connection,
+                select(record.c.record_id, reference.c.state, party.c.record_id.label("party"))
+                .join(record, record.c.record_no == reference.c.record_no)
+                .outerjoin(party, party.c.record_no == reference.c.party_no),
+            ).sort("record_id"),
+            "quarantine": with_raw(
+                bulk.frame(
+                    connection,
+                    select(entry.c.row_hash, entry.c.reasons, entry.c.batch_id, entry.c.row).where(
+                        entry.c.closed_at.is_(None)
+                    ),
+                )
+            ).sort("row_hash"),
+        }
+
+
+def same(first: dict[str, pl.DataFrame], second: dict[str, pl.DataFrame]) -> None:
+    for name, frame in first.items():
+        assert_frame_equal(frame, second[name])
+
+
+SETTINGS = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@SETTINGS
+@given(rows=ROWS, later=ROWS, cuts=st.lists(st.integers(0, 12), max_size=4))
+def test_any_cut_into_batches_gives_the_same_store(
+    fresh: Callable[[], Landed], rows: list[Row], later: list[Row], cuts: list[int]
+) -> None:
+    whole, cut = fresh(), fresh()
+    for read in (rows, later):
+        places = [0, *sorted(min(place, len(read)) for place in cuts), len(read)]
+        parts = [read[start:end] for start, end in itertools.pairwise(places)]
+        assert whole(mapping(CRM), read, accept=True) == cut(mapping(CRM), *parts, accept=True)
+    same(content_of(whole.store), content_of(cut.store))
+
+
+@SETTINGS
+@given(first=ROWS, read=ROWS)
+def test_landing_is_idempotent_and_its_rows_reconcile(
+    fresh: Callable[[], Landed], first: list[Row], read: list[Row]
+) -> None:
+    landed = fresh()
+    landed(mapping(CRM), first, accept=True)
+    run = landed(mapping(CRM), read, accept=True)
+    assert run.read == run.landed + run.unchanged + run.quarantined + run.filtered == len(read)
+    before, versions = content_of(landed.store), landed.versions()
+    landed.take_work()
+    again = landed(mapping(CRM), read, accept=True)
+    assert (again.landed, again.deleted) == (0, 0)
+    assert (again.quarantined, again.filtered) == (run.quarantined, run.filtered)
+    same(before, content_of(landed.store))
+    assert landed.versions() == versions
+    assert landed.take_work() == set()
+
+
+@SETTINGS
+@given(
+    rows=st.lists(
+        st.tuples(st.sampled_from("123"), st.integers(1, 28), st.sampled_from("AB")), unique_by=lambda r: r[:2]
+    ),
+    data=st.data(),
+)
+def test_deltas_with_declared_times_land_the_same_in_any_order(
+    fresh: Callable[[], Landed], rows: list[tuple[str, int, str]], data: st.DataObject
+) -> None:
+    reads: list[Row] = [{"id": key, "changed": f"2026-01-{day:02}", "name": name} for key, day, name in rows]
+    straight, shuffled = fresh(), fresh()
+    straight(delta(CRM), reads)
+    for row in data.draw(st.permutations(reads)):
+        shuffled(delta(CRM), [row])
+    assert straight.live() == shuffled.live()
+
+
+def rows_of(day: int, count: int = 500) -> list[Row]:
+    """A day of a source: every day some change, some vanish, some are bad, some come twice."""
+    return [
+        {
+            "id": str(n),
+            "name": None if n % 97 == day else f"Name {n % 50 + (day if n % 10 == day else 0)}",
+            "number": str(n),
+        }
+        for n in range(count)
+        if n % 20 != day
+    ] + [{"id": "7", "name": f"Twice {day}"}]
+
+
+def nights(url: str) -> None:
+    """Land three days of two sources, as often as it takes; run by a process that is killed."""
+    landing.TRANSACTION_ROWS = 50
+    store = open_store(url)
+    for day in range(3):
+        products: list[Row] = [{"id": f"p{n}", "customer": str(n), "name": f"Product {day}"} for n in range(0, 500, 5)]
+        for what, rows in ((mapping(PRODUCTS), products), (mapping(CRM), rows_of(day))):
+            parts = [batch(what.name, rows[start : start + 120]) for start in range(0, len(rows), 120)]
+            land(store, what, lambda cursor, parts=parts: iter(parts), now=NOW, actor="test")  # type: ignore[misc]
+    store.close()
+
+
+def test_killed_anywhere_and_run_again_the_store_is_the_same(fresh: Callable[[], Landed]) -> None:
+    undisturbed = fresh()
+    started = time.monotonic()
+    nights(undisturbed.store.engine.url.render_as_string())
+    lasts = time.monotonic() - started
+    expected = content_of(undisturbed.store, times=False)
+
+    killed = fresh()
+    url = killed.store.engine.url.render_as_string()
+    program = f"import sys; sys.path[:0] = {sys.path!r}; import test_sync_land as t; print('ready', flush=True)"
+    chance = random.Random(20260504)
+    kills = 0
+    for _ in range(5):
+        child = subprocess.Popen([sys.executable, "-c", f"{program}; t.nights({url!r})"], stdout=subprocess.PIPE)
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"ready\n"
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(timeout=chance.uniform(0.02, 0.9) * lasts)
+        if child.poll() is None:
+            os.kill(child.pid, signal.SIGKILL)
+            kills += 1
+        child.wait()
+        child.stdout.close()
+    assert kills >= 3
+    nights(url)
+    same(expected, content_of(killed.store, times=False))
+    interrupted = killed.frame(select(tables.run.c.run_id).where(tables.run.c.state == "interrupted"))
+    assert interrupted.height >= 1
+    assert not killed.frame(select(tables.run.c.run_id).where(tables.run.c.state == "running")).height
+    assert not list(Path(tempfile.gettempdir()).glob(f"voeg-spool-{child.pid}-*"))
