@@ -115,14 +115,10 @@ class Spool:
         return pa.ipc.open_file(pa.memory_map(str(self._file("raw", batch)))).read_all()
 
     def records(self, batch: int, kind: Kind) -> pl.DataFrame:
-        """Return the mapped records of a batch: place, reference columns (of a satellite), content.
+        """Return the mapped records of one kind in a batch that has some.
 
-        A kind that the batch does not have gives no rows.
+        place:Int64, content:String; of parties identifiers:List(Struct{type, value}); of satellites ``REFERENCE``.
         """
-        if not self._file(kind, batch).exists():
-            return pl.DataFrame(
-                schema=dict.fromkeys(["place"], pl.Int64) | dict.fromkeys([*_references(kind), "content"], pl.String)
-            )
         return pl.read_ipc(self._file(kind, batch))
 
     def table(self, name: str, schema: pl.Schema) -> None:
@@ -152,7 +148,7 @@ class Spool:
 
     def row_hashes(self, batch: int, rows: pl.Series) -> pl.DataFrame:
         """Return row and row_hash: 64 bits of the MD5 of raw rows of a batch, to know them again in a later read."""
-        raw = self.raw(batch).take(pa.array(rows - self.starts[batch]))
+        raw = self.raw(batch).take((rows - self.starts[batch]).to_arrow())
         self.database.register("raw", raw)
         hashes = self.ask("SELECT md5_number_lower(raw::VARCHAR) AS row_hash FROM raw")["row_hash"]
         self.database.unregister("raw")
@@ -180,7 +176,7 @@ class Spool:
             unfit = known.filter(~pl.col("fit")).select("batch", "row", "kind")
             self.add("rejected", unfit.with_columns(path=pl.lit("key"), reason=pl.lit("bad_key")))
         for kind in dict.fromkeys(kind for kind, _ in laid):
-            columns = ["place", *_references(kind), "content"]
+            columns = ["place", *_beside(kind), "content"]
             together = pl.concat([frame.select(columns) for other, frame in laid if other is kind])
             together.write_ipc(self._file(kind, len(self.starts)), compression="lz4")
         kinds = {index: KIND_NUMBERS[kind] for index, (kind, _) in enumerate(mapped.records)}
@@ -215,7 +211,7 @@ class Spool:
             (pl.int_range(pl.len(), dtype=pl.Int64) + self._records).alias("place"),
             "record_id",
             "changed_at",
-            *references,
+            *_beside(kind),
             content,
             digest(frame.select(covered).to_series() if references else content),
             # PostgreSQL's text cannot hold U+0000; inside the content it is escaped.
@@ -238,6 +234,11 @@ def spool() -> Iterator[Spool]:
             yield made
         finally:
             made.database.close()
+
+
+def _beside(kind: Kind) -> list[str]:
+    """Return the columns that landing needs beside the content as text."""
+    return ["identifiers"] if kind is Kind.PARTY else _references(kind)
 
 
 def _references(kind: Kind) -> list[str]:
