@@ -16,7 +16,7 @@ from rich.table import Table
 
 from benchmarks.measure import Absent, Comparison
 
-STAGES = ("mainframe",)
+STAGES = ("mainframe", "mapping", "landing", "lookup")
 
 
 def main() -> int:
@@ -40,7 +40,7 @@ def main() -> int:
     if wanted.json:
         wanted.json.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     console = Console()
-    console.width = max(console.width, 110)
+    console.width = max(console.width, 120)
     console.print(_table(results))
     for result in results:
         if isinstance(result, Absent):
@@ -54,17 +54,19 @@ def _machine() -> dict[str, object]:
 
 def _table(results: list[Comparison | Absent]) -> Table:
     table = Table(title="Units per CPU-second, the stage beside its floor (best of three rounds each)")
-    table.add_column("", no_wrap=True)
-    for heading in ("stage", "floor", "ratio", "wall ratio", "peak MB", "floor's"):
-        table.add_column(heading, justify="right")
+    for heading in ("", "unit"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("stage", "floor", "ratio", "by wall clock", "peak MB", "floor's"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for result in results:
         if isinstance(result, Absent):
             continue
         stage, floor = result.stage, result.floor
         table.add_row(
             result.name,
-            f"{_short(stage.rate)} {result.unit}",
-            f"{_short(floor.rate)} {result.unit}",
+            result.unit,
+            _short(stage.rate),
+            _short(floor.rate),
             f"[bold]{result.ratio:.2f}[/bold]",
             f"{(stage.units / stage.seconds) / (floor.units / floor.seconds):.2f}",
             f"{stage.peak_megabytes:.0f}",

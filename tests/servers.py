@@ -145,6 +145,13 @@ class PostgreSQL:
         self._server = _spawn(command, log, account=self._account)
         wait_for("PostgreSQL", self._answers, timeout, self._server, log)
 
+    @property
+    def process(self) -> int:
+        """The id of the process that all of the server's processes are children of."""
+        if self._server is None:
+            raise RuntimeError("the server does not run")
+        return self._server.pid
+
     def stop(self) -> None:
         """Shut the server down at once, cutting its connections; the data stays."""
         _end(self._server, signal.SIGINT)
