@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
+from typer.testing import CliRunner
 
 from foundation.settings import load_settings
+from sync import cli
 
 SECRETS = {"POSTGRES_PASSWORD": "one", "RABBITMQ_PASSWORD": "two"}
 
@@ -46,6 +48,12 @@ def test_no_secret_stands_in_it_and_no_port_is_open_to_the_network(project_root:
     assert set(re.findall(r"\$\{(\w+):\?\}", text)) == set(SECRETS)
     ports = [port for service in compose["services"].values() for port in service.get("ports", [])]
     assert ports and all(port.startswith("127.0.0.1:") for port in ports)
+
+
+@pytest.mark.parametrize("service", ["serve", "relay"])
+def test_its_commands_are_commands(compose: dict[str, Any], service: str) -> None:
+    outcome = CliRunner().invoke(cli.app, [*compose["services"][service]["command"], "--help"])
+    assert outcome.exit_code == 0, outcome.output
 
 
 def test_its_settings_are_settings(compose: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
