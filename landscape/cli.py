@@ -14,9 +14,20 @@ from landscape.build import Landscape, build, is_built
 from landscape.demo import FOLDER, Report, demonstrate
 from landscape.evaluation import CHANNELS, DETAILS, Evaluation
 from landscape.soap_service import serve as serve_services
-from sync.cli.console import HERE, EstateOption, JsonOption, note, open_here, out, print_json, print_table, progress
-from sync.cli.console import reports_errors as reports_errors_
-from sync.cli.sources import print_runs, run_as_dict
+from sync.cli.console import (
+    HERE,
+    EstateOption,
+    JsonOption,
+    note,
+    open_here,
+    out,
+    print_error,
+    print_json,
+    print_table,
+    progress,
+    reports_errors,
+)
+from sync.cli.sources import run_as_dict
 
 landscape_app = typer.Typer(help="The flight simulator: a telecom operator's legacy estate.", no_args_is_help=True)
 
@@ -31,7 +42,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(landscape_app, name="landscape")
 
 
-@reports_errors_
+@reports_errors
 def demo(
     seed: SeedOption = DEFAULT.seed,
     records: RecordsOption = DEFAULT.records,
@@ -52,7 +63,7 @@ def demo(
 
 
 @landscape_app.command("build")
-@reports_errors_
+@reports_errors
 def build_command(
     seed: SeedOption = DEFAULT.seed, records: RecordsOption = DEFAULT.records, estate: EstateOption = HERE
 ) -> None:
@@ -68,7 +79,7 @@ def build_command(
 
 
 @landscape_app.command("serve")
-@reports_errors_
+@reports_errors
 def serve_command(
     port: Annotated[int, typer.Option("--port", help="Port on loopback; the mappings expect this one.")] = 8461,
     estate: EstateOption = HERE,
@@ -106,8 +117,7 @@ class _Bars:
 
 def _print(report: Report) -> None:
     out.print()
-    out.print("[bold]Sources[/]")
-    print_runs(report.runs)
+    _print_sources(report)
     for source, why in report.left_out.items():
         note(f"left out: {source}: {why}")
     out.print()
@@ -120,6 +130,21 @@ def _print(report: Report) -> None:
         note(str(report.published))
     if report.nothing_changed:
         note("nothing changed since the last run, and nothing was published")
+
+
+def _print_sources(report: Report) -> None:
+    """Print what came of every source; ``changed`` are the rows that told something new."""
+    rows = [
+        (run.source, c.read, c.landed, c.unchanged, c.quarantined, c.filtered, round(run.seconds, 1))
+        if (c := run.counts)
+        else (run.source, *("failed",) * 6)
+        for run in report.runs
+    ]
+    columns = ("source", "read", "changed", "unchanged", "quarantined", "filtered", "s")
+    print_table("Sources", columns, rows)
+    for run in report.runs:
+        if run.error is not None:
+            print_error(run.error)
 
 
 def _print_clusters(report: Report) -> None:
@@ -143,26 +168,24 @@ def _print_clusters(report: Report) -> None:
 
 
 def _print_reask(evaluation: Evaluation) -> None:
-    """Print one row per channel and one column per detail: own system → golden record, in percent."""
-    table = Table(
-        title="What customers need not be asked again: own system → golden record, % found and right",
-        title_justify="left",
-        title_style="bold",
-        box=None,
-        pad_edge=False,
-        header_style="dim",
-    )
-    for name in ("channel", *(detail.replace("_", " ") for detail in DETAILS), "still to ask"):
-        table.add_column(name, justify="left" if name == "channel" else "right", no_wrap=True)
-    for channel in CHANNELS:
-        cells = {cell.detail: cell for cell in evaluation.reask if cell.channel == channel.name}
-        if not cells:
-            continue
-        shown = [f"{100 * cells[d].own:.0f} → {100 * cells[d].golden:.0f}" if d in cells else "" for d in DETAILS]
-        own, golden = (sum(1 - getattr(cell, side) for cell in cells.values()) for side in ("own", "golden"))
-        table.add_row(channel.name, *shown, f"{own:.1f} → {golden:.1f}")
-    out.print(table, soft_wrap=False)
-    out.print("[dim]still to ask: of the details that the channel needs, how many it has to ask an average customer[/]")
+    """Print one column per channel and one row per detail: own system → golden record, in percent."""
+    cells = {(cell.channel, cell.detail): cell for cell in evaluation.reask}
+    channels = [channel.name for channel in CHANNELS if any((channel.name, detail) in cells for detail in DETAILS)]
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("% found and right")
+    for channel in channels:
+        table.add_column(channel.replace(" ", "\n"), justify="right", vertical="bottom")
+    for detail in DETAILS:
+        asked = [cells.get((channel, detail)) for channel in channels]
+        shown = [f"{100 * cell.own:.0f} → {100 * cell.golden:.0f}" if cell else "" for cell in asked]
+        table.add_row(detail.replace("_", " "), *shown)
+    missing = [[(1 - c.own, 1 - c.golden) for c in evaluation.reask if c.channel == name] for name in channels]
+    still = [f"{sum(own for own, _ in m):.1f} → {sum(golden for _, golden in m):.1f}" for m in missing]
+    table.add_section()
+    table.add_row("still to ask", *still, style="bold")
+    out.print("[bold]What customers need not be asked again: own system → golden record[/]")
+    out.print(table)
+    out.print("[dim]still to ask: how many of the details it needs a channel must ask an average customer[/]")
 
 
 def _as_dict(report: Report) -> dict[str, Any]:

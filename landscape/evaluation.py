@@ -29,6 +29,9 @@ class Channel:
     needs: tuple[str, ...]  # names of DETAILS
 
 
+SUBSCRIPTIONS = ("mobile", "internet", "tv", "fixed_line")
+"""The products that a channel helps with; a loyalty card is none."""
+
 DETAILS = ("name", "birth_date", "address", "phone", "email", "iban", "customer_number", "products")
 """What a channel may need. A detail that a customer truly does not have is not asked for."""
 
@@ -167,7 +170,7 @@ def _details(content: pl.DataFrame) -> pl.DataFrame:
         has_products=pl.col("products")
         .list.eval(
             pl.concat_str(product.field("product_type"), product.field("number"), separator=" ").filter(
-                product.field("status").is_in(["active"])
+                (product.field("status") == "active") & product.field("product_type").is_in(SUBSCRIPTIONS)
             )
         )
         .list.unique()
