@@ -63,9 +63,6 @@ from transform.types import (
 
 Part = TypeVar("Part", Value, Condition)
 
-_NO_CONTENT = frozenset({"kind", "type", "name", "country", "valid_from", "valid_to"})
-"""Fields that say what an element is, not what it holds; alone they do not keep it."""
-
 
 @dataclass(slots=True)
 class _Finished:
@@ -204,10 +201,8 @@ class Binder:
             name: cell if element.fields[name].is_constant else scope.keep(cell, self._new())
             for name, cell in finished.cells.items()
         }
-        content = {name for name, value in element.fields.items() if name not in _NO_CONTENT and not value.is_constant}
-        if not content:
-            self._note(self._problem(element.at, "nothing here holds content", "map more than what it is"))
-        alive = pl.any_horizontal(pl.lit(value=False), *(cells[name].expr.is_not_null() for name in content & {*cells}))
+        content = element.content & cells.keys()
+        alive = pl.any_horizontal(pl.lit(value=False), *(cells[name].expr.is_not_null() for name in sorted(content)))
         with self._noting():
             if element.when:
                 alive &= scope.keep(self._condition(element.when, scope), self._new()).expr

@@ -108,9 +108,9 @@ def compiled(document: Document, *, plausibility: Plausibility | None = None) ->
     form = _form(document, problems)
     timezone = document.data.get("timezone")
     if isinstance(timezone, str) and not is_timezone(timezone):
-        problems.append(
-            document.problem(["timezone"], f"unknown time zone '{timezone}'", "use a name such as Europe/Amsterdam")
-        )
+        remedy = "use a name such as Europe/Amsterdam"
+        problems.append(document.problem(["timezone"], f"unknown time zone '{timezone}'", remedy))
+        timezone = "UTC"  # to go on with, for what else is wrong
     code_tables = document.data.get("code_tables")
     context = {"code_tables": code_tables if isinstance(code_tables, dict) else {}, "timezone": timezone}
     reader = Reader(document, source=str(document.data.get("source", "")), context=context)

@@ -108,7 +108,9 @@ class BoundPlan:
             for index, run in enumerate(runs)
             for found in run.rejects
         ]
-        rejected = pl.concat(rejects) if rejects else REJECTS.to_frame()
+        rejected = (
+            pl.concat(rejects).sort("row", "record_index", maintain_order=True) if rejects else REJECTS.to_frame()
+        )
         wanted = np.zeros(rows.num_rows, dtype=bool)
         for mapped_rows in (*(run.frame.get_column(ROW) for run in runs), rejected.get_column("row")):
             wanted[mapped_rows.to_numpy()] = True

@@ -22,6 +22,9 @@ from transform.operation import Combining, Operation
 from transform.operations import OPERATIONS
 from transform.references import EVERY, Reference
 
+DESCRIPTIVE = frozenset({"kind", "type", "name", "country", "valid_from", "valid_to"})
+"""Fields of an element of a list that say what it is, not what it holds; alone they do not keep it."""
+
 Scalar = str | int | float | bool | date
 
 
@@ -104,6 +107,11 @@ class Element:
     fields: Mapping[str, Value]
     when: Condition | None
     each: Reference | None
+
+    @property
+    def content(self) -> frozenset[str]:
+        """The fields that make it worth keeping: not constants, nor those that only say what it is."""
+        return frozenset(name for name, value in self.fields.items() if not value.is_constant) - DESCRIPTIVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,7 +336,7 @@ class Reader:
         names = [field.name for field in type_.fields]
         elements = []
         for index, written in enumerate(node):
-            here = (*at, index)
+            here, known = (*at, index), len(self.problems)
             if not self._keys(written, here, (*names, "when", "each")):
                 continue
             fields = {
@@ -336,13 +344,11 @@ class Reader:
             }
             when = self.condition(written["when"], (*here, "when")) if "when" in written else None
             each = self._each(written["each"], (*here, "each")) if "each" in written else None
-            if all(value.is_constant for value in fields.values()) and not self._has_problem(here):
-                self.problem(here, "only constants here", "map a column, or take the element out")
-            elements.append(Element(here, fields, when, each))
+            element = Element(here, fields, when, each)
+            if not element.content and len(self.problems) == known:
+                self.problem(here, "nothing here holds content", "map a column to more than what it is called")
+            elements.append(element)
         return tuple(elements)
-
-    def _has_problem(self, at: Path_) -> bool:
-        return any(problem.path and problem.path.startswith(label(at)) for problem in self.problems)
 
     # --- values
 
@@ -400,6 +406,7 @@ class Reader:
             return None
 
     def _do(self, node: Any, at: Path_, *, several: bool) -> tuple[Step, ...] | None:
+        known = len(self.problems)
         if not isinstance(node, list):
             self.problem(at, "`do` is a list of operations", "write [trim], with brackets")
             return None
@@ -409,7 +416,7 @@ class Reader:
             self.problem(
                 at if steps else at[:-1], "several values need to become one", "begin `do` with join or coalesce"
             )
-        return found if all(steps) else None
+        return found if len(self.problems) == known else None
 
     def _step(self, node: Any, at: Path_) -> Step | None:
         written = {node: {}} if isinstance(node, str) else node
@@ -456,25 +463,30 @@ class Reader:
 
     def condition(self, node: Any, at: Path_) -> Condition | None:
         """Read a condition in any of its forms."""
+        known = len(self.problems)
         if isinstance(node, list):
-            return Every(self._conditions(node, at))
-        if not isinstance(node, dict):
+            condition = self._every(node, at)
+        elif not isinstance(node, dict):
             self.problem(at, "a condition is {from: …, in: […]} or a list of such")
-            return None
-        for key, kind in (("any", Some), ("all", Every)):
-            if key in node:
-                return kind(self._conditions(node[key], (*at, key))) if self._keys(node, at, (key,)) else None
-        if "not" in node:
-            inner = self.condition(node["not"], (*at, "not")) if self._keys(node, at, ("not",)) else None
-            return Opposite(inner) if inner else None
-        return self._tests(node, at)
+            condition = None
+        elif "any" in node or "all" in node:
+            key = "any" if "any" in node else "all"
+            self._keys(node, at, (key,))
+            condition = self._every(node[key], (*at, key), Some if key == "any" else Every)
+        elif "not" in node:
+            self._keys(node, at, ("not",))
+            inner = self.condition(node["not"], (*at, "not"))
+            condition = Opposite(inner) if inner else None
+        else:
+            condition = self._tests(node, at)
+        return condition if len(self.problems) == known else None
 
-    def _conditions(self, node: Any, at: Path_) -> tuple[Condition, ...]:
+    def _every(self, node: Any, at: Path_, kind: type[Every | Some] = Every) -> Condition | None:
         if not isinstance(node, list) or not node:
             self.problem(at, "a list of conditions is wanted")
-            return ()
-        found = (self.condition(part, (*at, index)) for index, part in enumerate(node))
-        return tuple(condition for condition in found if condition)
+            return None
+        found = [self.condition(part, (*at, index)) for index, part in enumerate(node)]
+        return kind(tuple(condition for condition in found if condition))
 
     def _tests(self, node: dict[str, Any], at: Path_) -> Condition | None:
         if not self._keys(node, at, ("from", "column", "do", *_TESTS)):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from typing import Annotated, ClassVar, Self
-from zoneinfo import ZoneInfo
 
 import polars as pl
 from pydantic import AfterValidator, Field, PrivateAttr, model_validator
@@ -168,8 +167,8 @@ class ParseDatetime(_Parse):
 def is_timezone(name: str) -> bool:
     """Whether the name is a time zone of the IANA database."""
     try:
-        ZoneInfo(name)
-    except (ValueError, OSError):
+        pl.select(pl.lit(0).cast(pl.Datetime("us")).dt.replace_time_zone(name))
+    except pl.exceptions.ComputeError:
         return False
     return True
 

@@ -11,7 +11,19 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator, mod
 
 from foundation.errors import did_you_mean
 from transform.operation import Combining, Operation, Text, TextOperation
-from transform.types import BOOLEAN, DATE, TEXT, UNKNOWN, Type, as_text, described, instance, is_scalar, stripped
+from transform.types import (
+    BOOLEAN,
+    DATE,
+    TEXT,
+    UNKNOWN,
+    Type,
+    as_text,
+    described,
+    fields_of,
+    instance,
+    is_scalar,
+    stripped,
+)
 
 
 def _regular_expression(pattern: str) -> str:
@@ -133,10 +145,9 @@ class RegexExtract(TextOperation):
 
     @model_validator(mode="after")
     def _has_group(self) -> Self:
-        try:
-            pl.select(pl.lit("").str.extract(self.pattern, self.group))
-        except pl.exceptions.ComputeError:
-            raise ValueError(f"the pattern has no group {self.group}: put brackets around what you want") from None
+        groups = pl.select(pl.lit("").str.extract_groups(self.pattern).alias("groups")).schema["groups"]
+        if self.group > len(fields_of(groups)):
+            raise ValueError(f"the pattern has no group {self.group}: put brackets around what you want")
         return self
 
     def text(self, text: pl.Expr) -> pl.Expr:
