@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 import polars as pl
 from sqlalchemy import Connection, select
@@ -44,7 +45,7 @@ def entries(store: Store, source: str | None = None, *, closed: bool = False) ->
         return bulk.frame(connection, statement)
 
 
-def entry(store: Store, entry_id: int) -> dict[str, object]:
+def entry(store: Store, entry_id: int) -> dict[str, Any]:
     """Return one entry, as ``entries`` gives them.
 
     Raises:

@@ -80,7 +80,7 @@ SELECT
       END
     WHEN s.deleted OR r.changed_at IS NULL OR s.changed_at IS NULL THEN
       CASE WHEN $run_id < s.run_id THEN 'stale' ELSE 'changed' END
-    WHEN r.changed_at < s.changed_at THEN 'stale'
+    WHEN r.changed_at < s.changed_at OR (r.changed_at = s.changed_at AND $run_id < s.run_id) THEN 'stale'
     ELSE 'changed'
   END AS verdict
 FROM ranked AS r LEFT JOIN stored AS s ON s.kind = r.kind AND s.record_id = r.record_id
@@ -126,7 +126,8 @@ FROM entries JOIN hashed USING (row_hash) JOIN bad USING (row)
 WHERE entries.reasons <> bad.reasons
 """
 
-# A complete read closes what it does not show any more; a delta what it shows to be good now.
+# A complete read closes what it does not show any more; a delta what it shows to be good now; a replay what is good
+# now, except a duplicate that has to give way to the same record as before.
 _CLOSE = {
     "snapshot": """
 CREATE TABLE closed AS
@@ -138,6 +139,12 @@ SELECT entry_id FROM entries AS e
 WHERE row_hash NOT IN (SELECT row_hash FROM hashed)
   AND EXISTS (FROM decided AS d WHERE d.kind = e.kind AND d.record_id = e.record_id)
   AND NOT EXISTS (FROM rejected AS r WHERE r.kind = e.kind AND r.record_id = e.record_id)
+""",
+    "replay": """
+CREATE TABLE closed AS
+SELECT entry_id FROM replayed JOIN entries USING (entry_id)
+WHERE row NOT IN (SELECT row FROM bad)
+  AND NOT (reasons LIKE '%"duplicate_key"%' AND row IN (SELECT row FROM decided WHERE verdict = 'stale'))
 """,
 }
 
@@ -165,7 +172,7 @@ def compare(laid: Spool, store: Store, source: Source, mode: str, run_id: int) -
         laid: the complete read.
         store: what it is compared with.
         source: whose read it is.
-        mode: snapshot or delta.
+        mode: snapshot, delta or replay.
         run_id: orders this read among the runs of its source.
     """
     laid.table("stored", _STORED)
