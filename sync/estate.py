@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
+from typing import ClassVar
 
 from pydantic import ValidationError
 
-from adapters.base import Adapter
-from foundation.document import load
+from adapters.base import Adapter, Batch, Check, Cursor, Discovered, ReadOptions
+from foundation.document import Document, load
 from foundation.errors import ConfigurationError, NotFound, Problem, VoegError, did_you_mean
 from foundation.settings import Settings, load_settings
 from golden import rules as survivorship_rules
@@ -92,8 +94,8 @@ class Estate:
         return tuple(m for m in self.mappings if m.name in wanted or m.system in wanted)
 
     def adapter(self, mapping: Mapping) -> Adapter:
-        """Return the adapter that a mapping's ``read:`` section describes."""
-        return adapter_of(mapping, base=self.root)
+        """Return the adapter that a mapping's ``read:`` section describes; its errors say where that stands."""
+        return _LocatedAdapter(adapter_of(mapping, base=self.root), mapping.document)
 
     @cached_property
     def rules(self) -> Rules:
@@ -140,24 +142,49 @@ def adapter_of(mapping: Mapping, *, base: Path) -> Adapter:
     module, _, name = ADAPTERS[kind].partition(":")
     adapter = getattr(importlib.import_module(module), name)
     try:
-        made: Adapter = adapter(adapter.options.model_validate(options), base=base)
+        with _located(document):
+            made: Adapter = adapter(adapter.options.model_validate(options), base=base)
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
         raise ConfigurationError(
             document.problem_of({**detail, "loc": ("read", *detail["loc"])}, adapter.options) for detail in details
         ) from None
-    except VoegError as error:
-        located = (
-            Problem(
-                message=problem.message,
-                location=problem.location or document.location(["read"]),
-                path=problem.path or "read",
-                remedy=problem.remedy,
-            )
-            for problem in error.problems
-        )
-        raise ConfigurationError(located) from None
     return made
+
+
+@dataclass(frozen=True, slots=True)
+class _LocatedAdapter:
+    """An adapter of which every error says where the system is described, or where in its file it stands."""
+
+    adapter: Adapter
+    document: Document
+
+    options: ClassVar[type[ReadOptions]] = ReadOptions
+
+    def check(self) -> Check:
+        with _located(self.document):
+            return self.adapter.check()
+
+    def discover(self) -> Sequence[Discovered]:
+        with _located(self.document):
+            return self.adapter.discover()
+
+    def read(self, cursor: Cursor | None = None) -> Iterator[Batch]:
+        with _located(self.document):
+            yield from self.adapter.read(cursor)
+
+
+@contextmanager
+def _located(document: Document) -> Iterator[None]:
+    """Locate problems that have no place of their own at the ``read:`` section of a mapping."""
+    try:
+        yield
+    except VoegError as error:
+        read = document.location(["read"])
+        raise type(error)(
+            problem if problem.location else replace(problem, location=read, path=problem.path or "read")
+            for problem in error.problems
+        ) from None
 
 
 def _inside(url: str, root: Path) -> str:
