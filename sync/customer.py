@@ -146,8 +146,8 @@ class Customers:
             for holder in holders:
                 match = Match(key.kind, "current" if holder.current else "superseded", shared_by)
                 matches.setdefault(holder.entity_id, []).append(match)
-        ranked = sorted(matches.items(), key=lambda found: (*_rank(found[1]), found[0]))
-        return Found(tuple(outcomes), tuple(Candidate(str(id_), tuple(found)) for id_, found in ranked))
+        ranked = sorted(matches, key=lambda id_: (*_rank(matches[id_]), id_)) if len(matches) > 1 else matches
+        return Found(tuple(outcomes), tuple([Candidate(str(id_), tuple(matches[id_])) for id_ in ranked]))
 
     def show(self, id_: str, *, sensitive: bool) -> Shown:
         """Return a customer's golden record with the origin of its values, following redirects.

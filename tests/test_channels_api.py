@@ -332,3 +332,16 @@ def test_over_real_http(store: Store) -> None:
         served.should_exit = True
         thread.join(10)
     assert not thread.is_alive()
+
+
+def test_a_database_that_came_back_is_answered_from(postgres_url: str) -> None:
+    store = open_store(postgres_url)
+    store.migrate()
+    customers.fill(store)
+    desk = Desk(store)
+    assert desk.get("/v1/customers/1").status_code == 200
+    with store.engine.connect() as connection:
+        others = "FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()"
+        connection.exec_driver_sql(f"SELECT pg_terminate_backend(pid) {others}")
+    assert desk.get("/v1/customers/1").status_code == 200
+    store.close()

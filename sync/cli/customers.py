@@ -85,8 +85,9 @@ def show(
     customers.close()
     record, provenance = json.loads(shown.record), json.loads(shown.provenance)
     if as_json:
-        answer = {name: getattr(shown, name) for name in ("requested_id", "id", "redirected", "version", "recorded_at")}
-        print_json({**answer, "record": record, "provenance": provenance})
+        answer = {name: getattr(shown, name) for name in ("requested_id", "id", "redirected", "version")}
+        moment = shown.recorded_at.isoformat()
+        print_json({**answer, "recorded_at": moment, "record": record, "provenance": provenance})
         return
     if shown.redirected:
         note(f"customer {shown.requested_id} was merged into {shown.id}")
