@@ -313,9 +313,10 @@ class Binder:
         given, gives = cell.type, operation.output(cell.type)
         key = f"{operation.name} {operation.model_dump_json()}"
         prepared = operation.prepare(cell.expr, given)
-        fails = operation.can_fail(given)
-        before = scope.keep(cell.after("", prepared, given, f"{key} prepared"), self._new()) if fails else cell
-        applied = operation.apply(before.expr if fails else prepared, given)
+        before = (
+            scope.keep(cell.after("", prepared, given, f"{key} prepared"), self._new()) if operation.reason else cell
+        )
+        applied = operation.apply(before.expr if operation.reason else prepared, given)
         done = replace(
             cell.after(operation.name, applied, gives, key),
             depth=before.depth,
@@ -323,7 +324,7 @@ class Binder:
             possible=operation.possible(),
             ensures=operation.ensures,
         )
-        if not fails:
+        if not operation.can_fail(given):
             return done
         kept = scope.keep(done, self._new())
         failure = Failure(path, operation.reason or "", before.column or "", kept.column or "")

@@ -112,20 +112,21 @@ def as_instant(value: pl.Expr, type_: Type, timezone: str | None) -> pl.Expr:
 
 
 def from_local(value: pl.Expr, timezone: str) -> pl.Expr:
-    """Return local times (``Datetime[us]``) as times in UTC.
+    """Return local times (``Datetime[us]``) as times in UTC; see ``utc_of_local``."""
+    return value.map_batches(lambda local: utc_of_local(local, timezone), return_dtype=INSTANT, is_elementwise=True)
+
+
+def utc_of_local(local: pl.Series, timezone: str) -> pl.Series:
+    """Return local times as times in UTC.
 
     A time that occurs twice when the clock goes back is its first occurrence. A time that is skipped when the clock
     goes forward is read with the offset from before, as java.time and ICU do: 02:30 becomes 03:30.
     """
-
-    def localised(local: pl.Series) -> pl.Series:
-        found = _utc(local, timezone)
-        if found.null_count() > local.null_count():
-            day = timedelta(days=1)
-            found = found.fill_null(_utc(local - day, timezone) + day)
-        return found
-
-    return value.map_batches(localised, return_dtype=INSTANT, is_elementwise=True)
+    found = _utc(local, timezone)
+    if found.null_count() > local.null_count():
+        day = timedelta(days=1)
+        found = found.fill_null(_utc(local - day, timezone) + day)
+    return found
 
 
 def _utc(local: pl.Series, timezone: str) -> pl.Series:

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, PrivateAttr
 from foundation.errors import did_you_mean
 from transform.operation import TextOperation
 from transform.operations.library import PerDistinctValue, by_library, settled
+from transform.types import Type
 
 
 def _region(region: str) -> str:
@@ -108,8 +109,11 @@ class Email(TextOperation):
     clean: ClassVar[bool] = True
     ensures: ClassVar[str | None] = "email"
 
+    def prepare(self, value: pl.Expr, type_: Type) -> pl.Expr:
+        """Write as text in small letters."""
+        return super().prepare(value, type_).str.to_lowercase()
+
     def text(self, text: pl.Expr) -> pl.Expr:
         """Check."""
-        address = text.str.to_lowercase()
-        too_long = (address.str.len_bytes() > 254) | (address.str.find("@", literal=True) > 64)
-        return pl.when(address.str.contains(EMAIL) & ~too_long).then(address)
+        too_long = (text.str.len_bytes() > 254) | (text.str.find("@", literal=True) > 64)
+        return pl.when(text.str.contains(EMAIL) & ~too_long).then(text)

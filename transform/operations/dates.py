@@ -17,9 +17,9 @@ from transform.types import (
     as_date,
     as_instant,
     described,
-    from_local,
     is_local_time,
     is_scalar,
+    utc_of_local,
 )
 
 _DIRECTIVES = frozenset("YymdejbBHIMSpfzTF%")
@@ -85,26 +85,34 @@ class _Parse(TextOperation):
         return not isinstance(type_, pl.Date | pl.Datetime)
 
     def text(self, text: pl.Expr) -> pl.Expr:
-        """Try the formats in turn."""
-        return pl.coalesce(self._century_of(self._read(text, written), written) for written in self.formats)
+        """Try the formats in turn, each on what the ones before did not read."""
+        return text.map_batches(self._first_that_fits, return_dtype=self.gives, is_elementwise=True)
+
+    def _first_that_fits(self, text: pl.Series) -> pl.Series:
+        found = self._read_in_century(text, self.formats[0])
+        for written in self.formats[1:]:
+            if found.null_count() == text.null_count():
+                break
+            rest = pl.select(pl.when(found.is_null()).then(text)).to_series()
+            found = found.fill_null(self._read_in_century(rest, written))
+        return found
 
     @abstractmethod
-    def _read(self, text: pl.Expr, written: str) -> pl.Expr:
+    def _read(self, text: pl.Series, written: str) -> pl.Series:
         """Read text by one format."""
 
-    def _century_of(self, value: pl.Expr, written: str) -> pl.Expr:
-        """Move a two-digit year to its century; refuse years of less than four digits (``%Y`` takes 0071)."""
-        year = value.dt.year()
+    def _read_in_century(self, text: pl.Series, written: str) -> pl.Series:
+        """Read, then move a two-digit year to its century; refuse years of less than four digits (``%Y`` takes 71)."""
+        read = self._read(text, written)
+        value, year = pl.col(read.name), pl.col(read.name).dt.year()
         if "%y" not in written:
-            return pl.when(year.is_between(1000, 9999)).then(value)
+            outside = year.is_between(1000, 9999).all()
+            if read.to_frame().select(outside).item():
+                return read
+            return read.to_frame().select(pl.when(year.is_between(1000, 9999)).then(value)).to_series()
         wanted = year % 100 + pl.when(year % 100 <= self.pivot).then(2000).otherwise(1900)
-        return (
-            pl.when(year == wanted)
-            .then(value)
-            .when(year < wanted)
-            .then(value.dt.offset_by("100y"))
-            .otherwise(value.dt.offset_by("-100y"))
-        )
+        moved = pl.when(year < wanted).then(value.dt.offset_by("100y")).otherwise(value.dt.offset_by("-100y"))
+        return read.to_frame().select(pl.when(year == wanted).then(value).otherwise(moved)).to_series()
 
 
 class ParseDate(_Parse):
@@ -124,7 +132,7 @@ class ParseDate(_Parse):
         """Read text."""
         return value if isinstance(type_, pl.Date | pl.Datetime) else self.text(value)
 
-    def _read(self, text: pl.Expr, written: str) -> pl.Expr:
+    def _read(self, text: pl.Series, written: str) -> pl.Series:
         return text.str.to_date(_polars(written), strict=False)
 
 
@@ -156,12 +164,12 @@ class ParseDatetime(_Parse):
         """Read text."""
         return value if isinstance(type_, pl.Date | pl.Datetime) else self.text(value)
 
-    def _read(self, text: pl.Expr, written: str) -> pl.Expr:
+    def _read(self, text: pl.Series, written: str) -> pl.Series:
         if "%z" in written:
             offset = text.str.replace(r"[zZ]$", "+00:00")
             return offset.str.to_datetime(_polars(written), time_unit="us", strict=False).cast(INSTANT)
         local = text.str.to_datetime(_polars(written), time_unit="us", strict=False)
-        return from_local(local, self._timezone or "UTC")
+        return utc_of_local(local, self._timezone or "UTC")
 
 
 def is_timezone(name: str) -> bool:

@@ -18,6 +18,7 @@ from stdnum.util import get_cc_module, get_number_modules
 from foundation.errors import did_you_mean
 from transform.operation import TextOperation
 from transform.operations.library import PerDistinctValue, by_library, settled
+from transform.types import Type
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -39,11 +40,15 @@ class Iban(TextOperation):
         """Make the look-up that remembers."""
         self._library = PerDistinctValue(lambda number: validated(stdnum_iban, number))
 
+    def prepare(self, value: pl.Expr, type_: Type) -> pl.Expr:
+        """Write as text in capitals, without the separators in use."""
+        text = super().prepare(value, type_)
+        return text.str.replace_many([" ", ".", "-"], ["", "", ""]).str.to_uppercase()
+
     def text(self, text: pl.Expr) -> pl.Expr:
         """Check."""
-        number = text.str.replace_all(r"[ .\-]", "").str.to_uppercase()
-        plain = number.str.contains(_plain_structures()) & _remainder_97_is_1(number)
-        return settled(number, pl.when(plain).then(number), self._library)
+        plain = text.str.contains(_plain_structures()) & _remainder_97_is_1(text)
+        return settled(text, pl.when(plain).then(text), self._library)
 
 
 def _remainder_97_is_1(number: pl.Expr) -> pl.Expr:

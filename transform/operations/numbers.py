@@ -16,7 +16,9 @@ _INTERNAL_SCALE = 12  # decimals kept before rounding; leaves 26 digits before t
 
 def _sign_first(text: pl.Expr) -> pl.Expr:
     """Move a sign that stands behind the number, as mainframes print it, to the front."""
-    return text.str.replace(r"^(.*\d.*)([-+])$", "${2}${1}").str.replace(r"^([-+])\s+", "${1}")
+    behind = text.str.contains(r"\d\s*[-+]$|^[-+]\s")
+    moved = text.str.replace(r"^(.*\d)\s*([-+])$", "${2}${1}").str.replace(r"^([-+])\s+", "${1}")
+    return pl.when(behind).then(moved).otherwise(text)
 
 
 class Decimal(TextOperation):
@@ -48,8 +50,8 @@ class Decimal(TextOperation):
         return pl.Decimal(38, self.scale)
 
     def prepare(self, value: pl.Expr, type_: Type) -> pl.Expr:
-        """Let numbers through."""
-        return value if type_.is_numeric() else super().prepare(value, type_)
+        """Let numbers through; put the sign of a text in front."""
+        return value if type_.is_numeric() else _sign_first(super().prepare(value, type_))
 
     def apply(self, value: pl.Expr, type_: Type) -> pl.Expr:
         """Read, then round half to even."""
@@ -63,7 +65,7 @@ class Decimal(TextOperation):
         whole = r"\d+"
         if self.thousands is not None:
             whole = rf"(?:\d{{1,3}}(?:{re.escape(self.thousands)}\d{{3}})+|\d+)"
-        number = _sign_first(text)
+        number = text
         well_formed = number.str.contains(rf"^[-+]?(?:{whole}(?:{point}\d*)?|{point}\d+)$")
         if self.thousands is not None:
             number = number.str.replace_all(self.thousands, "", literal=True)

@@ -196,7 +196,7 @@ class StripLeadingZeros(TextOperation):
 
     def text(self, text: pl.Expr) -> pl.Expr:
         """Strip."""
-        return text.str.strip_chars().str.replace(r"^0+(.)", "${1}")
+        return stripped(text).str.strip_chars_start("0").replace("", "0")
 
 
 class Digits(TextOperation):
