@@ -204,7 +204,13 @@ def references(store: Store) -> dict[Key, tuple[str, Key | None]]:
     own, its = tables.source, tables.source.alias()
     found = frame(
         store,
-        select(own.c.name, satellite.c.record_id, reference.c.state, its.c.name.label("its"), party.c.record_id)
+        select(
+            own.c.name,
+            satellite.c.record_id,
+            reference.c.state,
+            its.c.name.label("its"),
+            party.c.record_id.label("party"),
+        )
         .select_from(reference)
         .join(satellite, satellite.c.record_no == reference.c.record_no)
         .join(own, own.c.source_no == satellite.c.source_no)
