@@ -85,17 +85,24 @@ def _person_names(names: pl.Series) -> pl.Series:
         )
         .unnest("natural", "family", "rest")
     )
-    salutation = pl.col("salutation").str.to_lowercase()
-    parts = frame.select(
-        title=_titles(pl.col("titles"), pl.col("degrees")),
-        initials=_dotted(_first("initials_1", "initials_2", "initials_3", "initials_6")),
-        given_name=_cased(_first("called", "given_2", "given_4", "given_6")),
+    chosen = frame.select(
+        titles=stripped(pl.col("titles").str.to_lowercase().str.replace_all(r"[. ]+", ". ")),
+        degrees=stripped(pl.col("degrees").str.replace_all(r"[., ]+", " ")),
+        initials=_first("initials_1", "initials_2", "initials_3", "initials_6"),
+        given_name=_first("called", "given_2", "given_4", "given_6").str.replace_all(_GLUE, " ", literal=True),
         infix=_first("infix_1", "infix_2", "infix_5", "infix_6", "infix_7").str.to_lowercase(),
-        family_name=_cased(_first("family_1", "family_2", "family_3", "family_4", "family_5")),
-        gender=pl.when(salutation.str.contains(_FEMALE))
-        .then(pl.lit("female"))
-        .when(salutation.is_not_null())
-        .then(pl.lit("male")),
+        family_name=_first("family_1", "family_2", "family_3", "family_4", "family_5").str.replace_all(
+            _GLUE, " ", literal=True
+        ),
+        female=pl.col("salutation").str.contains(rf"(?i){_FEMALE}"),
+    )
+    parts = chosen.select(
+        title=pl.concat_str(["titles", "degrees"], separator=" ", ignore_nulls=True).replace("", None),
+        initials=_dotted(pl.col("initials")),
+        given_name=_cased(pl.col("given_name")),
+        infix=pl.col("infix"),
+        family_name=_cased(pl.col("family_name")),
+        gender=pl.when("female").then(pl.lit("female")).when(~pl.col("female")).then(pl.lit("male")),
     )
     unread = pl.all_horizontal(pl.col("initials", "given_name", "family_name").is_null())
     parts = parts.with_columns(family_name=pl.when(unread).then(names).otherwise("family_name"))
@@ -104,10 +111,9 @@ def _person_names(names: pl.Series) -> pl.Series:
 
 def _glued(name: pl.Expr) -> pl.Expr:
     """Make one word of a double name: no spaces at its hyphen, and none behind an infix that follows it."""
-    hyphened = name.str.replace_all(r" ?- ?", "-")
-    two = hyphened.str.replace_all(r"-(\p{L}+) ((?i:den|der|de|het|'t)) ", f"-${{1}}{_GLUE}${{2}}{_GLUE}")
-    glued = two.str.replace_all(rf"-({_INFIX}) ", f"-${{1}}{_GLUE}")
-    return pl.when(hyphened.str.contains("-", literal=True)).then(glued).otherwise(name)
+    double = pl.when(name.str.contains("-", literal=True)).then(name).str.replace_all(r" ?- ?", "-")
+    two = double.str.replace_all(r"-(\p{L}+) ((?i:den|der|de|het|'t)) ", f"-${{1}}{_GLUE}${{2}}{_GLUE}")
+    return pl.coalesce(two.str.replace_all(rf"-({_INFIX}) ", f"-${{1}}{_GLUE}"), name)
 
 
 def _without_commas(name: pl.Expr) -> pl.Expr:
@@ -118,20 +124,14 @@ def _without_commas(name: pl.Expr) -> pl.Expr:
 def _run_dotted(name: pl.Expr, mixed: pl.Expr) -> pl.Expr:
     """Put dots in a run of initials (``JP de Vries``), where the name isn't in capitals as a whole."""
     run = pl.when(mixed).then(name.str.extract(_RUN_OF_INITIALS))
-    dotted = run.str.replace_all(r"(\p{Lu})", "${1}.") + name.str.replace(_RUN_OF_INITIALS, " ")
+    rest = pl.when(run.is_not_null()).then(name).str.replace(_RUN_OF_INITIALS, " ")
+    dotted = run.str.replace_all(r"(\p{Lu})", "${1}.") + rest
     return pl.coalesce(dotted, name).str.strip_chars()
 
 
 def _first(*parts: str) -> pl.Expr:
     """Return the first part that is not blank."""
     return pl.coalesce(stripped(pl.col(part)) for part in parts)
-
-
-def _titles(before: pl.Expr, after: pl.Expr) -> pl.Expr:
-    """Return the titles in one spelling: ``prof. dr. MSc``."""
-    before = stripped(before.str.to_lowercase().str.replace_all(r"[. ]+", ". "))
-    after = stripped(after.str.replace_all(r"[., ]+", " "))
-    return pl.concat_str([before, after], separator=" ", ignore_nulls=True).replace("", None)
 
 
 def _dotted(initials: pl.Expr) -> pl.Expr:
@@ -141,12 +141,11 @@ def _dotted(initials: pl.Expr) -> pl.Expr:
 
 
 def _cased(name: pl.Expr) -> pl.Expr:
-    """Put a name in title case when it is wholly in capitals or wholly in small letters; take the glue out."""
-    name = name.str.replace_all(_GLUE, " ", literal=True)
-    one_case = ~name.str.contains(r"\p{Ll}") | ~name.str.contains(r"\p{Lu}")
+    """Put a name in title case when it is wholly in capitals or wholly in small letters."""
+    one_case = pl.when(~name.str.contains(r"\p{Ll}") | ~name.str.contains(r"\p{Lu}")).then(name)
     capital = ["-Van ", "-De ", "-Den ", "-Der ", "-Ter ", "-Ten ", "-In ", "-Op ", "-'T "]
-    titled = dutch_title_case(name).str.replace_many(capital, [word.lower() for word in capital])
-    return pl.when(one_case).then(titled).otherwise(name)
+    titled = dutch_title_case(one_case).str.replace_many(capital, [word.lower() for word in capital])
+    return pl.coalesce(titled, name)
 
 
 ADDRESS_LINE = pl.Struct(dict.fromkeys(("street", "house_number", "house_number_suffix"), pl.String()))
