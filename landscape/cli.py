@@ -149,7 +149,7 @@ def _print_sources(report: Report) -> None:
 
 def _print_clusters(report: Report) -> None:
     rows: list[tuple[str, object]] = [
-        ("source records", report.totals["source_records"]),
+        ("canonical records", report.totals["source_records"]),
         ("golden records", report.totals["golden_records"]),
     ]
     if report.evaluation is not None:

@@ -103,6 +103,8 @@ def _reask(
     entries = crosswalk.filter(pl.col("data_source").is_in(sorted(sources))).join(
         records, on=["data_source", "record_id"]
     )
+    if entries.is_empty():
+        return
     truth = _truth(folder, records)
     own = pl.concat(_own_details(store, sources))
     golden = pl.concat(_golden_details(store, entries["entity_id"]))
@@ -129,7 +131,6 @@ def _share(found: pl.Series) -> float:
 
 def _own_details(store: Store, sources: set[str]) -> Iterator[pl.DataFrame]:
     """Yield data_source, record_id and the details of the entries in the channels' systems."""
-    yield _details(resolving.no_parties().with_columns(products=None)).clear()
     for parties in resolving.live_parties(store):
         mine = parties.filter(pl.col("data_source").is_in(sorted(sources)))
         with store.read() as connection:
@@ -148,10 +149,9 @@ def _golden_details(store: Store, entities: pl.Series) -> Iterator[pl.DataFrame]
 def _details(content: pl.DataFrame) -> pl.DataFrame:
     """Return the details of parties or golden records in comparable form, beside their keys."""
     keys = [name for name in ("data_source", "record_id", "entity_id") if name in content.columns]
-    product = pl.element().struct
-    if content["products"].dtype == pl.Null:
-        content = content.with_columns(pl.lit(None, pl.List(_PRODUCT)).alias("products"))
-    identifier = pl.element().struct
+    part = pl.element().struct.field
+    product = pl.concat_str(part("product_type"), part("number"), separator=" ")
+    is_active = (part("status") == "active") & part("product_type").is_in(SUBSCRIPTIONS)
     return content.select(
         *keys,
         has_organisation=_organisation(pl.col("organisation_name")),
@@ -159,26 +159,14 @@ def _details(content: pl.DataFrame) -> pl.DataFrame:
         has_first=_letters(pl.coalesce("given_name", pl.col("initials").str.head(1))),
         has_birth_date="birth_date",
         has_addresses=pl.col("addresses").list.eval(
-            _place(product.field("postcode"), product.field("house_number"), product.field("house_number_suffix"))
+            _place(part("postcode"), part("house_number"), part("house_number_suffix"))
         ),
-        has_phones=pl.col("phones").list.eval(product.field("number")),
-        has_emails=pl.col("emails").list.eval(product.field("address")),
-        has_ibans=pl.col("identifiers").list.eval(identifier.field("value").filter(identifier.field("type") == "iban")),
-        has_customer_numbers=pl.col("identifiers").list.eval(
-            identifier.field("value").filter(identifier.field("type") == "customer_number")
-        ),
-        has_products=pl.col("products")
-        .list.eval(
-            pl.concat_str(product.field("product_type"), product.field("number"), separator=" ").filter(
-                (product.field("status") == "active") & product.field("product_type").is_in(SUBSCRIPTIONS)
-            )
-        )
-        .list.unique()
-        .list.sort(),
+        has_phones=pl.col("phones").list.eval(part("number")),
+        has_emails=pl.col("emails").list.eval(part("address")),
+        has_ibans=pl.col("identifiers").list.eval(part("value").filter(part("type") == "iban")),
+        has_customer_numbers=pl.col("identifiers").list.eval(part("value").filter(part("type") == "customer_number")),
+        has_products=pl.col("products").list.eval(product.filter(is_active)).list.unique().list.sort(),
     )
-
-
-_PRODUCT = pl.Struct({"product_type": pl.String, "number": pl.String, "status": pl.String})
 
 
 def _truth(folder: Path, records: pl.DataFrame) -> pl.DataFrame:

@@ -55,7 +55,8 @@ def _mobile(seed: int, number: int, people: pl.DataFrame, members: Bools) -> pl.
     count = 1 + stream.weighted(holders.height, [0.78, 0.17, 0.05])
     rows = holders[np.repeat(np.arange(holders.height), count).astype(np.uint32)]
     nth = np.arange(rows.height) - np.repeat(np.cumsum(count) - count, count)
-    other = numbers.mobile_numbers(rows["person_id"].to_numpy() * 2 + 20_000_000 + nth)
+    # Beyond the serials that people's own numbers, present and previous, are made from.
+    other = numbers.mobile_numbers(rows["person_id"].to_numpy() * 3 + 24_000_000 + nth)
     periods = _periods(stream, rows.height, 0.35)
     return rows.select(
         "person_id",

@@ -31,9 +31,9 @@ class System:
     record_id: pl.Expr  # of a native row, as the mapping makes it
 
 
-def text(value: pl.Expr | str, width: int, *, empty: str = "") -> pl.Expr:
-    """Cut to a field's width, as old systems do; null becomes ``empty``."""
-    return _expr(value).str.slice(0, width).fill_null(empty)
+def text(value: pl.Expr | str, width: int) -> pl.Expr:
+    """Cut to a field's width, as old systems do; null becomes blank."""
+    return _expr(value).str.slice(0, width).fill_null("")
 
 
 def plain_upper(value: pl.Expr | str) -> pl.Expr:
