@@ -1,4 +1,4 @@
-"""The benchmarks measure what they say: fresh processes, their own CPU and their server's, no number without a floor."""
+"""The benchmarks measure what they say: fresh processes, their CPU and their server's, no number without a floor."""
 
 from __future__ import annotations
 
