@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from sync.cli import app  # before landscape.cli, which it loads as an entry point
+from sync.cli import command_line
 
 ROOT = Path(__file__).parents[1]
 RUN = ["demo", "--records", "2500"]
@@ -19,7 +19,7 @@ NO_BROKER = {"VOEG_BROKER__URL": "amqp://guest:guest@127.0.0.1:1/%2F"}  # nobody
 
 def run(estate: Path, *arguments: str) -> dict:
     outcome = CliRunner().invoke(
-        app, [*RUN, *arguments, "--json", "--estate", str(estate)], env=NO_BROKER, catch_exceptions=False
+        command_line(), [*RUN, *arguments, "--json", "--estate", str(estate)], env=NO_BROKER, catch_exceptions=False
     )
     assert outcome.exit_code == 0, outcome.output
     return json.loads(outcome.stdout)
@@ -82,7 +82,7 @@ def test_the_next_run_finds_nothing_changed(estate: Path, first: dict) -> None:
 
 @pytest.mark.usefixtures("first")
 def test_the_report_can_be_read(estate: Path) -> None:
-    outcome = CliRunner().invoke(app, [*RUN, "--estate", str(estate)], env=NO_BROKER, catch_exceptions=False)
+    outcome = CliRunner().invoke(command_line(), [*RUN, "--estate", str(estate)], env=NO_BROKER, catch_exceptions=False)
     assert outcome.exit_code == 0
     for words in ("Sources", "crm_customers", "precision", "agent", "still to ask"):
         assert words in outcome.stdout
@@ -109,13 +109,13 @@ def test_odbc_systems_are_left_out_where_odbc_is_missing(estate: Path, tmp_path:
 @pytest.mark.usefixtures("first")
 def test_two_landscapes_do_not_mix(estate: Path) -> None:
     again = [*RUN, "--seed", "9", "--json", "--estate", str(estate)]
-    outcome = CliRunner().invoke(app, again, catch_exceptions=False)
+    outcome = CliRunner().invoke(command_line(), again, catch_exceptions=False)
     assert outcome.exit_code == 1
     assert "remove the store" in " ".join(outcome.output.split())
 
 
 def test_an_estate_without_the_mappings_is_told_so(tmp_path: Path) -> None:
     (tmp_path / "mappings").mkdir()
-    outcome = CliRunner().invoke(app, [*RUN, "--estate", str(tmp_path)], catch_exceptions=False)
+    outcome = CliRunner().invoke(command_line(), [*RUN, "--estate", str(tmp_path)], catch_exceptions=False)
     assert outcome.exit_code == 1
     assert "copy its mappings/" in " ".join(outcome.output.split())

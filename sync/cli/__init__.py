@@ -5,6 +5,7 @@ Rooms above this one add their commands through the entry points ``voeg.commands
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.metadata import entry_points, version
 from typing import Annotated
 
@@ -39,10 +40,16 @@ def voeg(
 
 for room in (estates, sources, golden_records, customers):
     room.register(app)
-for command in sorted(entry_points(group="voeg.commands"), key=lambda point: point.name):
-    command.load()(app)
+
+
+@cache
+def command_line() -> typer.Typer:
+    """Return the app with the commands of the rooms above, which import this one."""
+    for command in sorted(entry_points(group="voeg.commands"), key=lambda point: point.name):
+        command.load()(app)
+    return app
 
 
 def main() -> None:
     """Run the command line."""
-    app()
+    command_line()()
