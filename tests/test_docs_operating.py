@@ -1,0 +1,107 @@
+"""docs/operating.md names every setting, message, event of the log and column as the software has them."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sqlite3
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from documentation import DOCS, PROJECT, Table, section, spans, tables
+from pydantic import BaseModel
+from ruamel.yaml import YAML
+
+from foundation.settings import Settings
+from store import engine
+from store.totals import totals
+
+PAGE = DOCS / "operating.md"
+ROOMS = ("adapters", "channels", "foundation", "identity", "store", "sync", "transform")
+
+
+def table_of(heading: str, head: str) -> Table:
+    [table] = [table for table in tables(section(PAGE, heading)) if table.head[0] == head]
+    return table
+
+
+def settings(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every setting by its path, with its default as YAML has it; ``...`` where one is required."""
+    for name, info in model.model_fields.items():
+        kind = info.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from settings(kind, f"{prefix}{name}.")
+            continue
+        default = ... if info.is_required() else info.get_default(call_default_factory=True)
+        yield prefix + name, list(default) if isinstance(default, tuple) else default
+        for inner in get_args(kind):
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                yield from settings(inner, f"{prefix}{name}[].")
+
+
+def test_every_setting_stands_in_the_table_with_its_default() -> None:
+    defaults = {"required": ..., "none": None}
+    described = {
+        spans(setting)[0]: defaults[default] if default in defaults else YAML(typ="safe").load(spans(default)[0])
+        for setting, _, default in table_of("Settings", "setting").rows
+    }
+    assert described == dict(settings(Settings))
+
+
+@cache
+def texts() -> list[str]:
+    """Return every text in the code; what is put into one at run time is a NUL."""
+    found = []
+    for room in ROOMS:
+        for file in sorted((PROJECT / room).rglob("*.py")):
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.JoinedStr):
+                    parts = (part.value if isinstance(part, ast.Constant) else "\0" for part in node.values)
+                    found.append("".join(map(str, parts)))
+                elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    found.append(node.value)
+    return found
+
+
+@pytest.mark.parametrize("row", table_of("What failures look like", "it says").rows, ids=lambda row: row[0][:40])
+def test_every_failure_is_one_that_the_code_can_tell(row: tuple[str, ...]) -> None:
+    for message in spans(row[0]):
+        without_values = re.sub(r"'[^']*'|\([^)]*:[^)]*\)|\b\d+\b", "…", message)
+        fragments = [part.strip(" ;'") for part in without_values.split("…")]
+        pattern = ".*".join(re.escape(part) for part in fragments if part)
+        assert any(re.search(pattern, text, re.DOTALL) for text in texts()), message
+
+
+def test_every_event_of_the_log_stands_in_the_table() -> None:
+    calls = re.compile(r"\blog\.(?:debug|info|warning|error)\(\s*\"([^\"]+)\"")
+    said = {
+        event for room in ROOMS for file in (PROJECT / room).rglob("*.py") for event in calls.findall(file.read_text())
+    }
+    described = [event for row in table_of("Logs", "event").rows for event in spans(row[0])]
+    assert sorted(described) == sorted(said)
+
+
+def test_status_is_explained_column_by_column(tmp_path: Path) -> None:
+    store = engine.open(f"sqlite:///{tmp_path / 'voeg.db'}")
+    store.migrate()
+    counted = {name.replace("_", " ") for name in totals(store)}
+    store.close()
+    explained = {name for row in table_of("Reading `voeg status`", "in the store").rows for name in row[0].split(", ")}
+    assert explained == counted
+
+
+def test_the_backup_command_copies_a_store_in_use(tmp_path: Path) -> None:
+    [command] = re.findall(r'sqlite3 var/voeg.db "(.*)"', PAGE.read_text())
+    store = engine.open(f"sqlite:///{tmp_path / 'voeg.db'}")
+    store.migrate()
+    with store.read(), sqlite3.connect(tmp_path / "voeg.db") as connection:
+        connection.execute(command.replace("/backup", str(tmp_path)))
+    store.close()
+    [copy] = tmp_path.glob("voeg-*.db")
+    opened = engine.open(f"sqlite:///{copy}")
+    opened.migrate()
+    assert set(totals(opened).values()) == {0}
+    opened.close()
