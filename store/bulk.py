@@ -136,13 +136,10 @@ def among(connection: Connection, column: ColumnElement[Any], values: pl.Series 
 
 
 def allocate(connection: Connection, name: str, count: int) -> int:
-    """Take ``count`` numbers of a sequence and return the first; none of them is ever given out again."""
-    taken = connection.scalar(
+    """Take ``count`` numbers of a sequence (record, entity) and return the first; none is ever given out again."""
+    taken = connection.execute(
         sequence.update().where(sequence.c.name == name).values(next=sequence.c.next + count).returning(sequence.c.next)
-    )
-    if taken is None:
-        connection.execute(sequence.insert().values(name=name, next=1 + count))
-        return 1
+    ).scalar_one()
     return int(taken) - count
 
 

@@ -23,7 +23,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from foundation.errors import ConfigurationError, Problem, StoreError
-from store.tables import LANDING_INDEXES, lease, source_record, state
+from store.tables import LANDING_INDEXES, lease, sequence, source_record, state
 
 BUSY_SECONDS = 30
 """How long a SQLite writer waits for another one; transactions take about 250 ms."""
@@ -108,6 +108,7 @@ class Store:
             command.upgrade(_configuration(connection), "head")
             if connection.scalar(select(state.c.value).where(state.c.key == "suppression_key")) is None:
                 connection.execute(state.insert().values(key="suppression_key", value=secrets.token_hex(32)))
+                connection.execute(sequence.insert(), [{"name": name, "next": 1} for name in ("record", "entity")])
 
     @cached_property
     def suppression_key(self) -> bytes:

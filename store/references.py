@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Connection, Select, Text, and_, case, func, literal, or_, select, update
+from sqlalchemy import Connection, Select, Text, and_, case, func, literal, or_, select, text, update
 
 from canonical_model.schema import Kind
 from store import bulk, tables, work
@@ -19,6 +19,16 @@ _CROSSWALK = tables.crosswalk
 
 ATTACH_ROWS = 5_000
 """References attached in one transaction."""
+
+
+def lock(connection: Connection) -> None:
+    """Keep others from writing references until the transaction ends; call it before anything else is written.
+
+    Two sources that land side by side attach one another's satellites: in turns, none is missed, and neither waits
+    for what the other holds. SQLite has one writer anyway.
+    """
+    if connection.dialect.name != "sqlite":
+        connection.execute(text("LOCK TABLE party_reference IN SHARE ROW EXCLUSIVE MODE"))
 
 
 def of(connection: Connection, record_nos: pl.Series) -> pl.DataFrame:
@@ -96,6 +106,7 @@ def attach(store: Store, held: Held | None = None) -> int:
 
 def _write(store: Store, changes: pl.DataFrame, held: Held | None) -> None:
     with store.write(held) as connection:
+        lock(connection)
         bulk.update(connection, _REFERENCE, changes.drop("before"), key=["record_no"])
         work.add(connection, pl.concat([changes["party_no"], changes["before"]]))
 

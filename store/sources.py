@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import polars as pl
 from sqlalchemy import Connection, func, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from store import bulk, tables
 from store.engine import Store
@@ -26,26 +27,23 @@ class Source:
     ran_before: bool  # whether any run of it ever began
 
 
-def numbers(connection: Connection, names: pl.Series) -> dict[str, int]:
-    """Return the number of every named source; one that is only referred to gets its number now."""
+def numbers(connection: Connection, names: Collection[str]) -> dict[str, int]:
+    """Return the number of every source; one that is named but not known gets its number now."""
     table = tables.source
-    known = {row.name: row.source_no for row in connection.execute(select(table.c.name, table.c.source_no))}
-    for name in names.drop_nulls().unique().sort():
-        if name not in known:
-            made = table.insert().values(name=name, state="active").returning(table.c.source_no)
-            known[name] = connection.execute(made).scalar_one()
-    return known
-
-
-def names(connection: Connection) -> dict[int, str]:
-    """Return the name of every source by its number."""
-    table = tables.source
-    return {row.source_no: row.name for row in connection.execute(select(table.c.source_no, table.c.name))}
+    known = select(table.c.name, table.c.source_no)
+    found = {row.name: row.source_no for row in connection.execute(known)}
+    missing = sorted(set(names) - found.keys())
+    if not missing:
+        return found
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    new = insert(table).on_conflict_do_nothing(index_elements=[table.c.name])
+    connection.execute(new, [{"name": name, "state": "active"} for name in missing])
+    return {row.name: row.source_no for row in connection.execute(known)}
 
 
 def describe(connection: Connection, name: str, *, system: str, mode: str) -> Source:
     """Bring what the store knows of a source up to its mapping, and return it."""
-    number = numbers(connection, pl.Series([name]))[name]
+    number = numbers(connection, [name])[name]
     table, run = tables.source, tables.run
     connection.execute(table.update().where(table.c.source_no == number).values(system=system, mode=mode))
     row = connection.execute(select(table).where(table.c.source_no == number)).one()

@@ -6,7 +6,7 @@ their history, party references and identifiers, quarantine entries, and the que
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -62,14 +62,19 @@ def write(landing: Landing) -> None:
     """Write what was decided, in bounded transactions."""
     laid, size = landing.laid, landing.size
     _number_the_new(landing)
+    numbers = {landing.source.name: landing.source.number}
     for chunk in _chunks(laid, size):
+        numbers = _numbered(landing, chunk, numbers)
         with landing.store.write(landing.held) as connection:
-            _land_chunk(connection, landing, chunk)
+            if not landing.loading:
+                references.lock(connection)
+            _land_chunk(connection, landing, chunk, numbers)
     for touched in laid.pieces("SELECT record_no, changed_at FROM decided WHERE verdict = 'touched'", size):
         with landing.store.write(landing.held) as connection:
             records.touch(connection, touched)
     for gone in laid.pieces("SELECT kind, record_no, version FROM vanished ORDER BY kind, record_no", size):
         with landing.store.write(landing.held) as connection:
+            references.lock(connection)
             for (number,), rows in gone.group_by("kind", maintain_order=True):
                 _delete(connection, landing, KINDS[int(number)], rows)
     for restated in laid.pieces("FROM restated", size):
@@ -96,6 +101,20 @@ def _number_the_new(landing: Landing) -> None:
         with landing.store.write(landing.held) as connection:
             first = bulk.allocate(connection, "record", new)
         landing.laid.database.execute(_NUMBER, {"first": first})
+
+
+def _numbered(landing: Landing, chunk: _Chunk, known: dict[str, int]) -> dict[str, int]:
+    """Return the number of every source that the satellites of a chunk refer to.
+
+    Looked up, and made where it is new, before the chunk's own transaction: sources that land side by side then never
+    wait for each other's.
+    """
+    satellites = [rows["party_source"] for kind, rows in chunk.records.items() if kind is not Kind.PARTY]
+    named = {name for names in satellites for name in names.drop_nulls().unique()}
+    if named <= known.keys():
+        return known
+    with landing.store.write(landing.held) as connection:
+        return sources.numbers(connection, named)
 
 
 # Chunks ---------------------------------------------------------------------------------------------------------
@@ -181,7 +200,7 @@ def _together(chunks: list[_Chunk]) -> _Chunk:
 # Writing --------------------------------------------------------------------------------------------------------
 
 
-def _land_chunk(connection: Connection, landing: Landing, chunk: _Chunk) -> None:
+def _land_chunk(connection: Connection, landing: Landing, chunk: _Chunk, numbers: Mapping[str, int]) -> None:
     """Write the records of a chunk, its raw rows and its quarantine entries."""
     batch_id = records.keep_raw(connection, chunk.raw, source_no=landing.source.number, run_id=landing.run_id)
     for kind in sorted(chunk.records, key=lambda kind: KIND_NUMBERS[kind]):  # parties first: satellites look for them
@@ -199,7 +218,7 @@ def _land_chunk(connection: Connection, landing: Landing, chunk: _Chunk) -> None
         if kind is Kind.PARTY:
             _follow_parties(connection, landing, before, rows)
         else:
-            _follow_satellites(connection, landing, rows)
+            _follow_satellites(connection, landing, rows, numbers)
     entries = chunk.entries.with_columns(
         source_no=pl.lit(landing.source.number),
         batch_id=pl.lit(batch_id),
@@ -248,9 +267,10 @@ def _follow_parties(connection: Connection, landing: Landing, before: pl.DataFra
     work.add(connection, rows["record_no"])
 
 
-def _follow_satellites(connection: Connection, landing: Landing, rows: pl.DataFrame) -> None:
+def _follow_satellites(
+    connection: Connection, landing: Landing, rows: pl.DataFrame, numbers: Mapping[str, int]
+) -> None:
     """Point satellites to their parties, and queue the parties that they leave, join or belong to."""
-    numbers = sources.numbers(connection, rows["party_source"])
     named = rows.select(
         "record_no",
         pl.col("party_source").replace_strict(numbers, return_dtype=pl.Int64).alias("source_no"),

@@ -26,7 +26,8 @@ from canonical_model.content import digest, encode
 from canonical_model.schema import REFERENCE, Kind
 from store.tables import KIND_NUMBERS
 
-DUCKDB_MEMORY = "1GB"
+DUCKDB_MEMORY = "512MB"
+"""What a comparison may hold in memory; beyond it DuckDB spills into the spool's folder."""
 _PREFIX = "voeg-spool-"
 
 _INCOMING = pl.Schema(
@@ -89,7 +90,7 @@ class Spool:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.database = duckdb.connect(str(folder / "read.duckdb"))
+        self.database = duckdb.connect(":memory:")
         self.database.execute(f"SET memory_limit = '{DUCKDB_MEMORY}'; SET threads = 2")
         self.database.execute(f"SET temp_directory = '{folder / 'spill'}'; SET preserve_insertion_order = false")
         self.database.execute("SET TimeZone = 'UTC'")

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from store.engine import Store
 from store.engine import open as open_store
 from sync import apply
 from sync.land import RunCounts, land
+from transform.mapping import Mapping
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -359,6 +361,23 @@ def test_a_first_load_lands_the_same(landed: Landed) -> None:
     assert landed.reference("p") == ("attached", "1")
     with landed.store.first_load() as first:
         assert not first
+
+
+def test_sources_land_side_by_side_and_miss_none_of_each_others(landed: Landed) -> None:
+    def night(what: Mapping, rows: list[Row]) -> RunCounts:
+        parts = [batch(what.name, rows[start : start + 20]) for start in range(0, len(rows), 20)]
+        return land(landed.store, what, lambda cursor: iter(parts), now=NOW, actor="test")
+
+    with ThreadPoolExecutor() as workers, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(apply, "TRANSACTION_ROWS", 10)
+        for number in range(3):
+            products: list[Row] = [
+                {"id": f"p{n}", "customer": str(n), "name": f"Thing {number}"} for n in range(100, 0, -1)
+            ]
+            persons = workers.submit(night, mapping(CRM), people(*[f"Name {number}"] * 100))
+            things = workers.submit(night, mapping(PRODUCTS), products)
+            assert persons.result().landed == things.result().landed == 100
+    assert references.counts(landed.store) == {"attached": 100, "pending": 0, "ambiguous": 0}
 
 
 # Erased persons -------------------------------------------------------------------------------------------------
