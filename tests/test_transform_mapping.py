@@ -6,9 +6,12 @@ import re
 from datetime import date
 from pathlib import Path
 from textwrap import dedent, indent
+from typing import Any
 
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from foundation.document import parse
 from foundation.errors import ConfigurationError
@@ -29,6 +32,20 @@ read: {adapter: files, format: csv, path: x.csv}
 code_tables:
   gender: {M: male, V: female}
 """
+
+
+FULL = next(re.finditer(r"```yaml\n(version:.*?)```", DOCS.read_text(), re.S)).group(1)
+TEXTS = st.sampled_from(["", "A", "$person", "$person.infix", "a[*].b", "a[", "party", "trim", "1"])
+ANYTHING = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-1, 3), st.floats(allow_nan=False), TEXTS),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=2),
+        st.dictionaries(
+            st.sampled_from(["from", "do", "constant", "when", "kind", "key", "each", "any"]), inner, max_size=2
+        ),
+    ),
+    max_leaves=4,
+)
 
 
 def mapping_of(records: str, head: str = HEAD) -> Mapping:
@@ -69,7 +86,7 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_file() -> None:
               gender: {from: G, do: [{code_table: gendr}]}
               phones:
                 - {nummer: TEL}
-          - kind: produkt
+          - kind: products
             key: NR
         extra: 1
         """
@@ -81,7 +98,7 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_file() -> None:
         "17 records[0].birth_date: text does not go into a field for a date; add the operation parse_date",
         "18 records[0].gender: 'code_table': unknown code table 'gendr'; did you mean 'gender'?",
         "20 records[0].phones[0].nummer: unknown key 'nummer'; did you mean 'number'?",
-        "21 records[1].kind: unknown kind 'produkt'; did you mean 'product'?",
+        "21 records[1].kind: unknown kind 'products'; did you mean 'product'?",
         "23 extra: unknown key 'extra'; " + found[-1].partition("; ")[2],
     ]
 
@@ -200,6 +217,29 @@ def test_columns_of_types_that_cannot_be_mapped_are_told_when_binding() -> None:
         with pytest.raises(ConfigurationError, match="records"):
             plan.bind(pa.schema({"NR": pa.string(), "A": type_}))
     plan.bind(pa.schema({"NR": pa.string(), "A": pa.string(), "UNUSED": pa.decimal256(50, 2)}))
+
+
+@given(st.data())
+@settings(max_examples=150, deadline=None)
+def test_a_mapping_with_anything_put_anywhere_compiles_or_says_what_is_wrong(data: st.DataObject) -> None:
+    document = parse(FULL, Path("mappings/crm.yaml"))
+    place = data.draw(st.sampled_from(sorted(filter(None, document.places), key=str)))
+    put = data.draw(ANYTHING)
+    parent: Any = document.data
+    for part in place[:-1]:
+        parent = parent[part]
+    parent[place[-1]] = put
+    try:
+        mapping = compiled(document)
+    except ConfigurationError as error:
+        assert all(problem.location and problem.location.line for problem in error.problems)
+    else:
+        assert len(mapping.digest) == 64
+
+
+def test_what_could_not_be_read_gives_no_further_problems() -> None:
+    written = "let:\n  a: {from: X, do: [nope]}\n" + of_field("{family_name: $a.b, birth_date: $a}")
+    assert len(problems_of(written)) == 1
 
 
 def test_columns_lists_what_a_name_may_mean() -> None:

@@ -256,7 +256,7 @@ records:
       family_name: persoon.naam
       phones:
         - {each: telefoons, kind: {constant: home}, number: {from: "telefoons[*].nummer", do: [{phone: NL}]}}
-        - {kind: {constant: mobile}, number: {from: mobiel, do: [{phone: NL}]}}
+        - {kind: {constant: mobile}, number: {from: gsm, do: [{phone: NL}]}}
       attributes:
         - {each: "$tags", name: {constant: tag}, value: "$tags[*]"}
         - {name: {constant: first_tag}, value: "$tags[0]"}
@@ -276,7 +276,7 @@ NESTED = {
     "nr": 1,
     "persoon": {"naam": "Jansen"},
     "telefoons": [{"nummer": "0201234567"}, {"nummer": "x"}, {"nummer": "0301234567"}],
-    "mobiel": "0612345678",
+    "gsm": "0612345678",
     "tags": "a; b",
     "contracten": [
         {"id": "C1", "regels": [{"naam": "tv", "status": "A"}, {"naam": "web", "status": "X"}]},

@@ -209,13 +209,11 @@ class Reader:
             self.problem(("records",), "there are no records", "add a list with at least one record")
         records = records if isinstance(records, list) else []
         read = [self._record(node, ("records", index)) for index, node in enumerate(records)]
-        for index, record in enumerate(read):
-            for name in record.let if record else ():
-                if name in let:
-                    self.problem(
-                        ("records", index, "let", name), f"`let` has a '{name}' already", "give it another name"
-                    )
-        return Tree(let=let, records=tuple(record for record in read if record))
+        found = tuple(record for record in read if record)
+        for record in found:
+            for name in record.let.keys() & let.keys():
+                self.problem((*record.at, "let", name), f"`let` has a '{name}' already", "give it another name")
+        return Tree(let=let, records=found)
 
     # --- records
 
@@ -227,12 +225,11 @@ class Reader:
             self.problem((*at, "kind"), f"unknown kind '{node['kind']}'", did_you_mean(str(node["kind"]), [*Kind]))
             return None
         kind = Kind(node["kind"])
-        key = self._key(node["key"], (*at, "key"))
         fields, lists = self._fields(node.get("fields", {}), (*at, "fields"), kind)
-        record = Record(
+        return Record(
             at=at,
             kind=kind,
-            key=key or Value((*at, "key"), Constant("")),
+            key=self._key(node["key"], (*at, "key")) or _anything((*at, "key")),
             changed_at=self.value(node["changed_at"], (*at, "changed_at")) if "changed_at" in node else None,
             when=self.condition(node["when"], (*at, "when")) if "when" in node else None,
             required=self._required(node.get("required", []), (*at, "required"), {*fields, *lists}),
@@ -242,7 +239,6 @@ class Reader:
             fields=fields,
             lists=lists,
         )
-        return record if key else None
 
     def _let(self, node: Any, at: Path_) -> dict[str, Value]:
         if node is None:
@@ -255,8 +251,8 @@ class Reader:
             value = self.value(written, (*at, name))
             if not name.isidentifier() or name == "position":
                 self.problem((*at, name), f"'{name}' can't be a name here", "use letters, digits and _; not `position`")
-            elif value:
-                let[name] = value
+            else:
+                let[name] = value or _anything((*at, name))
         return let
 
     def _key(self, node: Any, at: Path_) -> Value | None:
@@ -272,12 +268,12 @@ class Reader:
         if not isinstance(node, list):
             self.problem(at, "`required` is a list of field names")
             return ()
-        for index, name in enumerate(node):
+        names = [str(name) for name in node]
+        for index, name in enumerate(names):
             if name not in mapped:
-                self.problem(
-                    (*at, index), f"required field '{name}' is not among the `fields`", "map it or leave it out"
-                )
-        return tuple(str(name) for name in node if name in mapped)
+                message = f"required field '{name}' is not among the `fields`"
+                self.problem((*at, index), message, "map it or leave it out")
+        return tuple(name for name in names if name in mapped)
 
     def _party(self, node: Any, at: Path_, kind: Kind) -> PartyReference | None:
         if kind is Kind.PARTY:
@@ -289,26 +285,20 @@ class Reader:
             return None
         if not self._keys(node, at, ("source", "record_id", "identifier", "value")):
             return None
-        by_record, by_identifier = "record_id" in node, "identifier" in node and "value" in node
-        if (
-            by_record == by_identifier
-            or ("identifier" in node) != ("value" in node)
-            or (by_identifier and "source" in node)
-        ):
-            self.problem(at, "`party` names a source record or an identifier", _PARTY_FORMS)
-            return None
-        if by_record:
+        if {*node} in ({"record_id"}, {"record_id", "source"}):
             value = self.value(node["record_id"], (*at, "record_id"))
             return PartyReference(at, value, source=str(node.get("source", self._source))) if value else None
-        value = self.value(node["value"], (*at, "value"))
-        return PartyReference(at, value, identifier=str(node["identifier"])) if value else None
+        if {*node} == {"identifier", "value"}:
+            value = self.value(node["value"], (*at, "value"))
+            return PartyReference(at, value, identifier=str(node["identifier"])) if value else None
+        self.problem(at, "`party` names a source record or an identifier", _PARTY_FORMS)
+        return None
 
     def _each(self, node: Any, at: Path_) -> Reference | None:
-        reference = self._reference(node, at) if isinstance(node, str) else None
-        if reference is None:
-            self.problem(at, "`each` names a list column") if not isinstance(node, str) else None
+        if not isinstance(node, str):
+            self.problem(at, "`each` names a list column")
             return None
-        return reference if reference.parts[-1] == EVERY else references.parse(reference.text + EVERY)
+        return self._reference(node if node.endswith(EVERY) else node + EVERY, at)
 
     # --- fields
 
@@ -324,7 +314,8 @@ class Reader:
             if name not in schema:
                 self.problem(here, f"a {kind} has no field '{name}'", did_you_mean(name, list(schema)))
             elif isinstance(type_ := schema[name], pl.List):
-                lists[name] = self._elements(written, here, type_.inner)
+                if elements := self._elements(written, here, type_.inner):
+                    lists[name] = elements
             elif value := self.value(written, here):
                 fields[name] = value
         return fields, lists
@@ -509,6 +500,9 @@ class Reader:
         if listed != isinstance(given, list):
             self.problem(at, f"`{key}` takes {'a list' if listed else 'one value'}")
             return None
+        if any(item is None or isinstance(item, dict | list) for item in (given if listed else [given])):
+            self.problem(at, f"`{key}` compares with texts, numbers, dates or booleans", "use is_null for null")
+            return None
         texts = tuple(_written(item) for item in (given if listed else [given]))
         if key == "matches":
             try:
@@ -533,6 +527,11 @@ class Reader:
 
 _TESTS = ("equals", "in", "not_in", "matches", "is_null", "not_null")
 _PARTY_FORMS = "write {source: SOURCE, record_id: COLUMN} or {identifier: TYPE, value: COLUMN}"
+
+
+def _anything(at: Path_) -> Value:
+    """Return what stands in for a value that could not be read, so that nothing more is said of it."""
+    return Value(at, references.literal("?"))
 
 
 def _written(item: object) -> str:
