@@ -140,12 +140,8 @@ def satellites(connection: Connection, parties: pl.Series) -> Mapping[Kind, pl.D
 
 
 def golden_records(connection: Connection, ids: pl.Series) -> pl.DataFrame:
-    """Return the golden records of the named entities: entity_id, version, payload, provenance, recorded_at."""
-    return bulk.frame(
-        connection,
-        select(golden.c.entity_id, golden.c.version, golden.c.payload, golden.c.provenance, golden.c.recorded_at)
-        .where(bulk.among(connection, golden.c.entity_id, ids)),
-    )  # fmt: skip
+    """Return the golden records of the named entities: entity_id, version, payload, provenance, recorded_at, due_at."""
+    return bulk.frame(connection, select(golden).where(bulk.among(connection, golden.c.entity_id, ids)))
 
 
 def overrides(connection: Connection, records: pl.Series) -> pl.DataFrame:

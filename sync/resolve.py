@@ -268,7 +268,7 @@ def _after(
         was_active=was_active,
         lives=lives,
         now=moment,
-        due_at=pl.col("on").cast(bulk.MOMENT),
+        due_at_new=pl.col("on").cast(bulk.MOMENT),
     ).with_columns(version_new=pl.col("version").fill_null(0) + pl.col("type").is_not_null().cast(pl.Int64))
 
 
@@ -283,7 +283,11 @@ def _change(plan: _Plan, after: pl.DataFrame, keys: pl.DataFrame) -> Change:
     ).select("record_no", "entity_id", "was", "cause")
     versioned = after.filter(pl.col("type").is_not_null())
     differs = pl.col("payload").ne_missing(pl.col("payload_new"))
-    noted = differs | pl.col("provenance").ne_missing(pl.col("provenance_new"))
+    noted = (
+        differs
+        | pl.col("provenance").ne_missing(pl.col("provenance_new"))
+        | pl.col("due_at").ne_missing(pl.col("due_at_new"))
+    )
     raised = pl.col("version_new") > pl.col("version")
     return Change(
         moved=moved,
@@ -302,7 +306,7 @@ def _change(plan: _Plan, after: pl.DataFrame, keys: pl.DataFrame) -> Change:
             pl.col("payload_new").alias("payload"),
             pl.col("provenance_new").alias("provenance"),
             pl.col("now").alias("recorded_at"),
-            "due_at",
+            pl.col("due_at_new").alias("due_at"),
         ),
         superseded=after.filter(pl.col("payload").is_not_null() & raised).select(
             "entity_id", "version", "payload", "provenance", "recorded_at"

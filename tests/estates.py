@@ -34,7 +34,7 @@ Key = tuple[str, str]
 
 SETTINGS = """
 store: {{url: "{store}"}}
-broker: {{url: "{broker}"}}
+broker: {{url: "{broker}", exchange: "{exchange}", window: {window}}}
 landing: {{attempts: 2, backoff_seconds: 0}}
 """
 
@@ -46,10 +46,14 @@ class EstateFolder:
     root: Path
     store_url: str = "sqlite:///var/voeg.db"
     broker_url: str = "amqp://guest:guest@127.0.0.1:1/%2F"
+    exchange: str = "voeg.customers"
+    window: int = 1_000
     _opened: Estate | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        settings = SETTINGS.format(store=self.store_url, broker=self.broker_url)
+        settings = SETTINGS.format(
+            store=self.store_url, broker=self.broker_url, exchange=self.exchange, window=self.window
+        )
         self.write("conf/voeg.yaml", settings)
         (self.root / "mappings").mkdir(exist_ok=True)
 
