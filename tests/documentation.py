@@ -13,7 +13,7 @@ DOCS = PROJECT / "docs"
 
 _FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
-_VOEG = re.compile(r"(?:^|\s|/)voeg((?: +[^\s;&|#`]+)+)")
+_VOEG = re.compile(r"(?:^|\s|bin/)voeg((?: +[^\s;&|#`}]+)+)")
 
 
 def pages() -> list[Path]:
@@ -80,5 +80,5 @@ def other_commands(page: Path) -> list[list[str]]:
     """Return the ``voeg`` commands that stand in the text of a page, or in blocks that are no shell's."""
     text = page.read_text(encoding="utf-8")
     other = [body for language, body in _FENCED.findall(text) if language in ("", "ini")]
-    found = [*(span for span in spans(prose(page)) if span.startswith("voeg ")), *other]
+    found = [*(span for span in spans(prose(page)) if span.startswith("voeg ") or "bin/voeg " in span), *other]
     return [shlex.split(words) for words in _VOEG.findall("\n".join(found))]
