@@ -15,6 +15,22 @@ from store.engine import Store
 
 _ENTRY = tables.quarantine
 
+_ENTRIES = (
+    select(
+        _ENTRY.c.entry_id,
+        tables.source.c.name.label("source"),
+        _ENTRY.c.reasons,
+        _ENTRY.c.batch_id,
+        _ENTRY.c.row,
+        _ENTRY.c.run_id,
+        _ENTRY.c.opened_at,
+        _ENTRY.c.closed_at,
+        _ENTRY.c.closed_by,
+    )
+    .join_from(_ENTRY, tables.source, tables.source.c.source_no == _ENTRY.c.source_no)
+    .order_by(_ENTRY.c.entry_id)
+)
+
 
 def entries(store: Store, source: str | None = None, *, closed: bool = False) -> pl.DataFrame:
     """Return the entries, oldest first, without any value of a row.
@@ -22,25 +38,9 @@ def entries(store: Store, source: str | None = None, *, closed: bool = False) ->
     entry_id:Int64, source, reasons:String (JSON [{kind, path, reason}]), batch_id, row, run_id:Int64,
     opened_at, closed_at:Datetime, closed_by:String.
     """
-    statement = (
-        select(
-            _ENTRY.c.entry_id,
-            tables.source.c.name.label("source"),
-            _ENTRY.c.reasons,
-            _ENTRY.c.batch_id,
-            _ENTRY.c.row,
-            _ENTRY.c.run_id,
-            _ENTRY.c.opened_at,
-            _ENTRY.c.closed_at,
-            _ENTRY.c.closed_by,
-        )
-        .join_from(_ENTRY, tables.source, tables.source.c.source_no == _ENTRY.c.source_no)
-        .order_by(_ENTRY.c.entry_id)
-    )
+    statement = _ENTRIES if closed else _ENTRIES.where(_ENTRY.c.closed_at.is_(None))
     if source is not None:
         statement = statement.where(tables.source.c.name == source)
-    if not closed:
-        statement = statement.where(_ENTRY.c.closed_at.is_(None))
     with store.read() as connection:
         return bulk.frame(connection, statement)
 
@@ -51,7 +51,8 @@ def entry(store: Store, entry_id: int) -> dict[str, Any]:
     Raises:
         NotFound: there is no such entry.
     """
-    found = entries(store, closed=True).filter(pl.col("entry_id") == entry_id)
+    with store.read() as connection:
+        found = bulk.frame(connection, _ENTRIES.where(_ENTRY.c.entry_id == entry_id))
     if found.is_empty():
         raise NotFound(f"no quarantine entry {entry_id}", remedy="list them with 'voeg quarantine list'")
     return found.row(0, named=True)
