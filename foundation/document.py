@@ -6,7 +6,7 @@ turns pydantic's validation errors into located problems, all of a document's at
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -120,8 +120,13 @@ def parse(text: str, file: Path) -> Document:
             )
         )
     places: dict[Path_, tuple[int, int]] = {(): (1, 1)}
-    data = _plain(tree, (), places)
-    return Document(file=file, data=data, places=places)
+    document = Document(file=file, data=_plain(tree, (), places), places=places)
+    if unquoted := [*_keys_not_text(tree, ())]:
+        raise ConfigurationError(
+            document.problem(path, f"YAML reads this key as {key} ({kind}), not as text", "write it in quotes")
+            for path, key, kind in unquoted
+        )
+    return document
 
 
 def dotted(path: Sequence[str | int]) -> str:
@@ -139,7 +144,7 @@ def _plain(node: Any, path: Path_, places: dict[Path_, tuple[int, int]]) -> Any:
         for key, value in node.items():
             line, column = node.lc.key(key)
             places[(*path, str(key))] = (line + 1, column + 1)
-            plain[str(key) if not isinstance(key, str) else key] = _plain(value, (*path, str(key)), places)
+            plain[str(key)] = _plain(value, (*path, str(key)), places)
         return plain
     if isinstance(node, CommentedSeq):
         items = []
@@ -149,6 +154,19 @@ def _plain(node: Any, path: Path_, places: dict[Path_, tuple[int, int]]) -> Any:
             items.append(_plain(value, (*path, index), places))
         return items
     return _scalar(node)
+
+
+def _keys_not_text(node: Any, path: Path_) -> Iterator[tuple[Path_, str, str]]:
+    """Yield every key that YAML takes for something else: ``01`` would become 1, ``no`` might become false."""
+    if isinstance(node, CommentedMap):
+        for key, value in node.items():
+            below = (*path, str(key))
+            if not isinstance(key, str):
+                yield below, str(key), type(_scalar(key)).__name__.replace("NoneType", "null")
+            yield from _keys_not_text(value, below)
+    elif isinstance(node, CommentedSeq):
+        for index, value in enumerate(node):
+            yield from _keys_not_text(value, (*path, index))
 
 
 def _scalar(node: Any) -> Any:

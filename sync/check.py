@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 
 import pyarrow as pa
 
@@ -30,14 +29,18 @@ def check(estate: Estate, mappings: tuple[Mapping, ...]) -> Iterator[Checked]:
         try:
             adapter = estate.adapter(mapping)
             message = adapter.check().message
-            mapping.plan.bind(first_rows(adapter, rows=1).schema)
+            rows = first_rows(adapter, rows=1)
+            if rows is None:
+                message += ", no rows yet"
+            else:
+                mapping.plan.bind(rows.schema)
         except VoegError as error:
             yield Checked(source=mapping.name, system=mapping.system, error=error)
         else:
             yield Checked(source=mapping.name, system=mapping.system, message=message)
 
 
-def first_rows(adapter: Adapter, *, rows: int) -> pa.RecordBatch:
-    """Read the first rows of a source; an empty batch without columns when it has none."""
-    with_rows: Batch | None = next(islice(adapter.read(), 1), None)
-    return with_rows.rows.slice(0, rows) if with_rows else pa.RecordBatch.from_pylist([])
+def first_rows(adapter: Adapter, *, rows: int) -> pa.RecordBatch | None:
+    """Read the first rows of a source; None when it has none and does not tell its columns either."""
+    first: Batch | None = next(adapter.read(), None)
+    return None if first is None else first.rows.slice(0, rows)

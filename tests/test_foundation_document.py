@@ -65,3 +65,12 @@ def test_a_missing_file_and_a_wrong_encoding_are_said(tmp_path: Path) -> None:
 
 def test_paths_read_as_people_write_them() -> None:
     assert dotted(["records", 0, "fields", "birth_date"]) == "records[0].fields.birth_date"
+
+
+def test_a_key_that_yaml_takes_for_a_number_must_be_quoted() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        parse("codes:\n  007: x\n  true: y\n", Path("a.yaml"))
+    assert [str(problem) for problem in caught.value.problems] == [
+        "a.yaml:2:3 codes.7: YAML reads this key as 7 (int), not as text; write it in quotes",
+        "a.yaml:3:3 codes.True: YAML reads this key as True (bool), not as text; write it in quotes",
+    ]
