@@ -368,16 +368,15 @@ def test_sources_land_side_by_side_and_miss_none_of_each_others(landed: Landed) 
         parts = [batch(what.name, rows[start : start + 20]) for start in range(0, len(rows), 20)]
         return land(landed.store, what, lambda cursor: iter(parts), now=NOW, actor="test")
 
+    things: list[Row] = [{"id": f"p{n}", "customer": str(n * 7 % 300 + 1), "name": "Thing"} for n in range(300)]
     with ThreadPoolExecutor() as workers, pytest.MonkeyPatch.context() as patch:
         patch.setattr(apply, "TRANSACTION_ROWS", 10)
-        for number in range(3):
-            products: list[Row] = [
-                {"id": f"p{n}", "customer": str(n), "name": f"Thing {number}"} for n in range(100, 0, -1)
-            ]
-            persons = workers.submit(night, mapping(CRM), people(*[f"Name {number}"] * 100))
-            things = workers.submit(night, mapping(PRODUCTS), products)
-            assert persons.result().landed == things.result().landed == 100
-    assert references.counts(landed.store) == {"attached": 100, "pending": 0, "ambiguous": 0}
+        runs = [
+            workers.submit(night, mapping(CRM), people(*["Name"] * 300)),
+            workers.submit(night, mapping(PRODUCTS), things),
+        ]
+        assert [run.result().landed for run in runs] == [300, 300]
+    assert references.counts(landed.store) == {"attached": 300, "pending": 0, "ambiguous": 0}
 
 
 # Erased persons -------------------------------------------------------------------------------------------------
