@@ -2,8 +2,10 @@
 
 Connected components alone over-merge: one wrong pair joins two families, and in a large estate nearly everyone is
 joined to everyone. So a component is only taken whole when no pair in it speaks against it. Any other is put
-together from its records, best clusters first: two clusters join while the mean weight of *all* pairs between them
-reaches the threshold. One good pair between two clusters that otherwise contradict each other does not hold.
+together from its records, best clusters first. Two clusters join while the weight between them reaches the
+threshold: mostly the mean over *all* pairs between them, so that one good pair between two clusters that otherwise
+contradict each other does not hold, and for a part their best pair, so that a few worn copies do not keep apart what
+two good ones prove.
 
 Records are numbered in the order of their key hash, and ties go to the smaller numbers; so the partition depends on
 records, decisions and weights alone.
@@ -24,12 +26,18 @@ from identity import components
 Ints = NDArray[np.int64]
 Pair = tuple[int, int]
 
-COMPLETE_UP_TO: Final = 50
-"""Records in a component of which every pair is weighed; in a larger one only the pairs that blocking proposed."""
+BEST_PAIR: Final = 0.25
+"""Share of the best pair in the weight between two clusters; the mean of all pairs has the rest."""
 UNWEIGHED: Final = -3000
 """Weight of a pair that nothing proposed: it has no key in common."""
 LIMIT: Final = 20_000
 """Weights are cut off at ± this, so that one extraordinary pair does not outvote many."""
+LARGE: Final = 50
+"""A component of more records is first cut roughly, by the pairs that blocking proposed."""
+ROUGHLY: Final = -2000
+"""Threshold of that cut: low enough to keep together what may belong together."""
+COMPLETE_UP_TO: Final = 500
+"""Records in a group of which every pair is weighed; in a larger one pairs that nothing proposed are ``UNWEIGHED``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,26 +85,30 @@ def partition(*, nodes: int, edges: Edges, decisions: Decisions, threshold: int,
         weigh: weighs pairs that blocking did not propose.
     """
     never, must = _columns(decisions.never_link), _columns(decisions.must_link)
-    linking = edges.weight >= threshold
+    linking = edges.where(edges.weight >= threshold)
     label = components.label(
-        nodes,
-        np.concatenate([edges.left[linking], must[:, 0]]),
-        np.concatenate([edges.right[linking], must[:, 1]]),
+        nodes, np.concatenate([linking.left, must[:, 0]]), np.concatenate([linking.right, must[:, 1]])
     )
+    inside = edges.where(label[edges.left] == label[edges.right])
+    label = _agglomerate(label, _sizes(label) > LARGE, inside, Decisions(decisions.must_link), ROUGHLY)
     inside = _complete(label, edges.where(label[edges.left] == label[edges.right]), weigh)
     doubtful = np.zeros(nodes, dtype=bool)
     doubtful[label[inside.left[inside.weight < 0]]] = True
     doubtful[label[must[:, 0]]] = True
     doubtful[label[never[:, 0]]] = True
-    doubted = inside.where(doubtful[label[inside.left]])
-    final = _agglomerate(label, doubtful[label], doubted, decisions, threshold)
-    refused = edges.where(linking & (final[edges.left] != final[edges.right]))
+    final = _agglomerate(label, doubtful[label], inside, decisions, threshold)
+    refused = linking.where(final[linking.left] != final[linking.right])
     forbidden = set(decisions.never_link)
     reasons = [
         "never_link" if pair in forbidden else "contradiction"
         for pair in zip(refused.left.tolist(), refused.right.tolist(), strict=True)
     ]
     return Partition(label=final, refused=refused, reasons=reasons)
+
+
+def _sizes(label: Ints) -> Ints:
+    """Return for every record how many records are in its cluster."""
+    return np.bincount(label, minlength=label.size)[label]
 
 
 def _columns(pairs: Sequence[Pair]) -> Ints:
@@ -134,6 +146,7 @@ def _pairs_within(members: Ints, starts: Ints, sizes: Ints) -> tuple[Ints, Ints]
 
 def _agglomerate(label: Ints, doubtful: NDArray[np.bool_], inside: Edges, decisions: Decisions, threshold: int) -> Ints:
     """Put the doubtful records together anew; the others keep their label."""
+    inside = inside.where(doubtful[inside.left])
     records = np.flatnonzero(doubtful)
     if not records.size:
         return label
@@ -160,19 +173,19 @@ def _agglomerate(label: Ints, doubtful: NDArray[np.bool_], inside: Edges, decisi
 
 
 class _Clusters:
-    """Clusters that grow by mean linkage. A cluster is named by its smallest record.
+    """Clusters that grow. A cluster is named by its smallest record.
 
-    Between two clusters stands the sum over their pairs of (weight - UNWEIGHED), so that pairs nobody weighed add
-    nothing, and only pairs of clusters with something in common are held.
+    Between two clusters stand the sum over their pairs of (weight - UNWEIGHED), so that pairs nobody weighed add
+    nothing, and the best weight. Only pairs of clusters with something in common are held.
     """
 
     def __init__(self, count: int, left: list[int], right: list[int], weight: list[int], threshold: int) -> None:
         self._threshold = threshold
         self._members = [[record] for record in range(count)]
-        self._between: list[dict[int, int]] = [{} for _ in range(count)]
+        self._between: list[dict[int, tuple[int, int]]] = [{} for _ in range(count)]
         self._forbidden: list[set[int]] = [set() for _ in range(count)]
         for one, other, value in zip(left, right, weight, strict=True):
-            self._between[one][other] = self._between[other][one] = value - UNWEIGHED
+            self._between[one][other] = self._between[other][one] = (value - UNWEIGHED, value)
         self._queue: list[tuple[float, int, int]] = []
 
     def forbid(self, pairs: Iterable[Pair]) -> None:
@@ -192,19 +205,20 @@ class _Clusters:
                 self._join(low, high)
 
     def join_best(self) -> None:
-        """Join the two clusters with the best mean, ties to the smaller names, until none reaches the threshold."""
-        self._queue.clear()
-        for low in range(len(self._members)):
-            for high in self._between[low]:
-                if low < high:
-                    self._offer(low, high)
+        """Join the two clusters of the best weight, ties to the smaller names, until none reaches the threshold."""
+        offers = (self._offer(low, high) for low, row in enumerate(self._between) for high in row if low < high)
+        self._queue = [offer for offer in offers if offer]
         heapq.heapify(self._queue)
         while self._queue:
-            negative, low, high = heapq.heappop(self._queue)
-            if high in self._between[low] and -negative == self._mean(low, high):
-                self._join(low, high)
-                for other in self._between[low]:
-                    self._offer(min(low, other), max(low, other), push=True)
+            offer = heapq.heappop(self._queue)
+            _, low, high = offer
+            if high not in self._between[low] or self._offer(low, high) != offer:
+                continue  # of clusters that have changed since
+            self._join(low, high)
+            for other in self._between[low]:
+                renewed = self._offer(min(low, other), max(low, other))
+                if renewed:
+                    heapq.heappush(self._queue, renewed)
 
     def labels(self) -> Ints:
         """Return for every record the smallest record of its cluster."""
@@ -213,17 +227,14 @@ class _Clusters:
             label[members] = name
         return label
 
-    def _mean(self, low: int, high: int) -> float:
-        pairs = len(self._members[low]) * len(self._members[high])
-        return self._between[low][high] / pairs + UNWEIGHED
-
-    def _offer(self, low: int, high: int, *, push: bool = False) -> None:
-        mean = self._mean(low, high)
-        if mean >= self._threshold and high not in self._forbidden[low]:
-            if push:
-                heapq.heappush(self._queue, (-mean, low, high))
-            else:
-                self._queue.append((-mean, low, high))
+    def _offer(self, low: int, high: int) -> tuple[float, int, int] | None:
+        """Return the place of two clusters in the queue, if they may join."""
+        total, best = self._between[low][high]
+        mean = total / (len(self._members[low]) * len(self._members[high])) + UNWEIGHED
+        weight = BEST_PAIR * best + (1 - BEST_PAIR) * mean
+        if weight < self._threshold or high in self._forbidden[low]:
+            return None
+        return -weight, low, high
 
     def _join(self, low: int, high: int) -> None:
         """Move everything of cluster ``high`` to cluster ``low``."""
@@ -233,11 +244,10 @@ class _Clusters:
         self._between[high] = {}
         mine.pop(high, None)
         theirs.pop(low, None)
-        for other, total in theirs.items():
-            mine[other] = mine.get(other, 0) + total
+        for other, (total, best) in theirs.items():
+            own_total, own_best = mine.get(other, (0, best))
+            mine[other] = self._between[other][low] = (own_total + total, max(own_best, best))
             del self._between[other][high]
-        for other in theirs:
-            self._between[other][low] = mine[other]
         for other in self._forbidden[high]:
             self._forbidden[other].discard(high)
             self._forbidden[other].add(low)

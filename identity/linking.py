@@ -125,7 +125,7 @@ def create_records(connection: duckdb.DuckDBPyConnection, numbered: pl.DataFrame
     The surprise columns are named ``<feature>_surprise``, Int32 in 1/1000 bit, null where the feature is.
     """
     specific = numbered.with_columns(
-        _without_generic(name, numbered.schema[name], values) for name, values in model.generic.items() if values
+        without_generic(name, numbered.schema[name], values) for name, values in model.generic.items() if values
     )
     surprising = specific.with_columns(
         pl.when(pl.col(name).is_not_null())
@@ -138,7 +138,8 @@ def create_records(connection: duckdb.DuckDBPyConnection, numbered: pl.DataFrame
     connection.unregister("record_frame")
 
 
-def _without_generic(name: str, dtype: pl.DataType, values: Iterable[str]) -> pl.Expr:
+def without_generic(name: str, dtype: pl.DataType, values: Iterable[str]) -> pl.Expr:
+    """Return the feature ``name`` with the generic values made null, or taken out of a list."""
     known = pl.Series(sorted(values), dtype=pl.String)
     if dtype == pl.List(pl.String):
         kept = pl.col(name).list.set_difference(pl.lit(known).implode())

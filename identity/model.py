@@ -35,16 +35,24 @@ class Level:
 
     name: str
     m: float  # probability of the level among pairs of one party, both records telling
-    u: float  # among pairs of strangers; for a level weighed by frequency, unused: 1
+    u: float  # among pairs of strangers
     r: float  # among pairs of relatives
     stranger: int  # weight against strangers, 1/1000 bit; the shared value's surprise is added where it counts
     relative: int  # weight against relatives, 1/1000 bit
 
     @classmethod
-    def of(cls, name: str, m: float, u: float, r: float) -> Level:
-        """Make a level with the weights that follow from its probabilities."""
+    def of(cls, name: str, m: float, u: float, r: float, *, by_frequency: bool = False) -> Level:
+        """Make a level with the weights that follow from its probabilities.
+
+        Args:
+            name: of the level.
+            m: see the fields.
+            u: see the fields.
+            r: see the fields.
+            by_frequency: the surprise of the shared value counts instead of u.
+        """
         m, u, r = (round(max(value, 1e-7), 8) for value in (m, u, r))
-        return cls(name=name, m=m, u=u, r=r, stranger=weight(m, u), relative=weight(m, r))
+        return cls(name=name, m=m, u=u, r=r, stranger=weight(m, 1 if by_frequency else u), relative=weight(m, r))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
