@@ -12,6 +12,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from canonical_model.golden import decode
+from foundation.errors import VoegError
 from store import exporting
 from store.engine import Store
 
@@ -44,8 +45,16 @@ def crosswalk(store: Store, file: Path, format_: Format) -> int:
 
 
 def _write(batches: Iterator[pl.DataFrame], file: Path, format_: Format) -> int:
-    """Write batches to a file that appears only when it is whole."""
+    """Write batches to a file that appears only when it is whole.
+
+    Raises:
+        VoegError: the file cannot be written.
+    """
     unfinished = file.with_name(file.name + ".part")
+    try:
+        unfinished.touch()
+    except OSError as error:
+        raise VoegError(f"cannot write {file}: {error.strerror}", remedy="name a file where you may write") from None
     writer: pa.parquet.ParquetWriter | pa.csv.CSVWriter | None = None
     rows = 0
     for batch in batches:
@@ -55,9 +64,7 @@ def _write(batches: Iterator[pl.DataFrame], file: Path, format_: Format) -> int:
             writer = make(unfinished, table.schema)
         writer.write_table(table)
         rows += table.num_rows
-    if writer is None:
-        unfinished.touch()
-    else:
+    if writer is not None:
         writer.close()
     unfinished.replace(file)
     return rows

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec, TypeVar
@@ -98,6 +98,23 @@ def print_table(title: str | None, columns: Sequence[str], rows: Iterable[Sequen
     for row in cells:
         table.add_row(*(text for text, _ in row))
     out.print(table)
+
+
+def by_path(record: Mapping[str, object]) -> dict[str, str]:
+    """Return the values of a record as people read them: one text per field, and per element of a list."""
+    texts: dict[str, str] = {}
+    for name, value in record.items():
+        if isinstance(value, list):
+            texts |= {f"{name}[{place}]": _text(element) for place, element in enumerate(value)}
+        else:
+            texts[name] = _text(value)
+    return texts
+
+
+def _text(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {part}" for name, part in value.items() if part is not None)
+    return str(value)
 
 
 @contextmanager

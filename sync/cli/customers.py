@@ -12,6 +12,7 @@ from sync.cli.console import (
     HERE,
     EstateOption,
     JsonOption,
+    by_path,
     note,
     open_here,
     out,
@@ -97,16 +98,11 @@ def show(
 
 def _rows(record: dict[str, object], provenance: dict[str, dict[str, str]]) -> list[tuple[str, ...]]:
     """Return one row per value, and per element of a list, with its origin."""
-    values: dict[str, object] = {}
-    for name, value in record.items():
-        if isinstance(value, list):
-            values |= {f"{name}[{place}]": each for place, each in enumerate(value)}
-        elif name != "canonical_version":
-            values[name] = value
     rows: list[tuple[str, ...]] = []
-    for path, value in values.items():
+    for path, text in by_path(record).items():
+        if path == "canonical_version":
+            continue
         origin = provenance.get(path, {})
-        text = ", ".join(f"{name} {part}" for name, part in value.items()) if isinstance(value, dict) else str(value)
         source = origin.get("data_source") or origin.get("author") or ""
         rows.append((path, text, f"{source} {origin.get('record_id', '')}".strip(), origin.get("rule", "")))
     return rows

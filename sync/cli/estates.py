@@ -60,10 +60,10 @@ def status(estate: EstateOption = HERE, as_json: JsonOption = False) -> None:
         ],
     )
     for row in found.sources.iter_rows(named=True):
-        for problem in filter(None, (row["held_reason"], row["error"])):
+        for problem in dict.fromkeys(filter(None, (row["held_reason"], row["error"]))):
             note(f"{row['source']}: {problem}")
     print_table("Store", ("what", "how many"), [(name.replace("_", " "), n) for name, n in found.totals.items()])
     if found.totals["work"]:
-        note(f"{found.totals['work']:,} changed parties wait to be resolved; 'voeg resolve' does it")
+        note(f"changed parties that wait to be resolved: {found.totals['work']:,}; 'voeg resolve' does it")
     if found.totals["outbox"]:
-        note(f"{found.totals['outbox']:,} events wait in the outbox; 'voeg publish' sends them")
+        note(f"events that wait in the outbox: {found.totals['outbox']:,}; 'voeg publish' sends them")

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from identity.model import BIT
+from identity.model import BIT, packaged_prior
 from store import outbox
 from sync.cli.console import (
     HERE,
@@ -59,8 +59,11 @@ def model_train(estate: EstateOption = HERE, as_json: JsonOption = False) -> Non
         bars.add_task("training", total=None)
         model = train_model(here.store, actor="cli")
     if as_json:
-        print_json({"version": model.version, "profile": model.profile})
+        print_json({"version": model.version, "profile": dict(model.profile)})
     else:
+        prior = packaged_prior().populations
+        for party_type in (name for name, population in model.populations.items() if population == prior[name]):
+            note(f"too few records of type {party_type} to learn from: it keeps the weights of the packaged prior")
         note(f"model {model.version} is trained and in use; 'voeg resolve' links everything with it")
 
 

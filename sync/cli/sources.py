@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +13,7 @@ from sync.cli.console import (
     EstateOption,
     JsonOption,
     SourcesArgument,
+    by_path,
     note,
     open_here,
     print_error,
@@ -105,9 +107,11 @@ def preview(
         return
     for record in records:
         title = f"{record.pop('kind')} {record.pop('record_id')} (row {record.pop('row')})"
-        print_table(title, ("field", "value"), list(record.items()))
+        print_table(title, ("field", "value"), list(by_path(record).items()))
     for reject in rejects:
         note(f"row {reject['row']} would be quarantined: {reject['path']} {reject['reason']}")
+    for path, reason, count in mapped.field_errors.select("path", "reason", "count").iter_rows():
+        note(f"{path}: {reason}, {count:,} left empty")
     if not records and not rejects:
         note(f"no row of {source} becomes a record")
 
@@ -188,6 +192,7 @@ def run_as_dict(run: SourceRun) -> dict[str, Any]:
         "quarantined": counts.quarantined if counts else None,
         "filtered": counts.filtered if counts else None,
         "deleted": counts.deleted if counts else None,
+        "field_errors": [asdict(error) for error in counts.field_errors] if counts else [],
         "problems": [str(problem) for problem in run.error.problems] if run.error else [],
     }
 
@@ -205,6 +210,13 @@ def print_runs(runs: list[SourceRun]) -> None:
         for run in runs
     ]
     print_table(None, ("source", "", *names, "seconds"), rows)
+    unusable = [
+        (run.source, error.path, error.reason, error.count)
+        for run in runs
+        for error in (run.counts.field_errors if run.counts else ())
+    ]
+    if unusable:
+        print_table("Values that could not be used, left empty", ("source", "field", "reason", "values"), unusable)
     for run in runs:
         if run.error:
             print_error(run.error)
