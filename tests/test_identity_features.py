@@ -1,0 +1,138 @@
+"""What features promise: the same fact written differently becomes the same value."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import polars as pl
+import pytest
+
+from canonical_model.schema import Kind, content_schema
+from identity import features
+
+
+def parties(*rows: dict[str, object]) -> pl.DataFrame:
+    envelope = {"record_no": pl.Int64(), "data_source": pl.String(), "record_id": pl.String()}
+    content = content_schema(Kind.PARTY)
+    full = [
+        {"record_no": number, "data_source": "crm", "record_id": f"r{number}", **dict.fromkeys(content), **row}
+        for number, row in enumerate(rows)
+    ]
+    return pl.DataFrame(full, schema={**envelope, **content})
+
+
+def compute(**row: object) -> dict[str, object]:
+    return features.compute(parties(row)).row(0, named=True)
+
+
+def test_the_frame_has_the_schema_also_when_empty() -> None:
+    assert features.compute(parties()).schema == features.SCHEMA
+    assert features.compute(parties({})).schema == features.SCHEMA
+
+
+@pytest.mark.parametrize(
+    ("written", "family", "parts"),
+    [
+        ("Vroegindeweij", "vroegindeweij", ["vroegindeweij"]),
+        ("van der Berg", "berg", ["berg"]),
+        ("BERG, VAN DEN", "berg", ["berg"]),
+        ("Jansen-de Vries", "jansenvries", ["jansen", "vries"]),
+        ("Müller", "muller", ["muller"]),
+        ("Mu\u0308ller", "muller", ["muller"]),
+        ("Łukasiewicz", "lukasiewicz", ["lukasiewicz"]),
+        ("Straße", "strasse", ["strasse"]),
+        ("d'Arc", "arc", ["arc"]),
+        ("Van", "van", ["van"]),  # an infix that is all there is stays
+        ("Παπάς", "pialphapialphasigma", ["pialphapialphasigma"]),
+        ("  ", None, None),
+    ],
+)
+def test_family_names_are_folded_and_free_of_infixes(written: str, family: str | None, parts: list[str] | None) -> None:
+    found = compute(family_name=written)
+    assert found["family"] == family
+    assert found["family_parts"] == parts
+
+
+def test_given_names_know_what_they_are_short_for() -> None:
+    found = compute(given_name="Jan Willem", initials="J.W.P.")
+    assert found["given"] == "jan"
+    assert found["given_names"] == ["jan", "willem"]
+    assert found["initials"] == "jwp"
+    assert found["first_letters"] == ["j"]
+    assert "johannes" in found["given_roots"]  # type: ignore[operator]
+    assert set(compute(given_name="Ted")["given_roots"]) == {"ted", "edmund", "edward", "theodore"}  # type: ignore[call-overload]
+
+
+def test_a_lone_letter_is_an_initial_not_a_name() -> None:
+    found = compute(given_name="J.")
+    assert (found["given"], found["given_names"], found["first_letters"]) == (None, None, ["j"])
+
+
+def test_a_call_name_and_registered_initials_are_both_known() -> None:
+    assert compute(given_name="Ria", initials="M.A.")["first_letters"] == ["m", "r"]
+
+
+def test_a_title_is_not_a_name() -> None:
+    assert compute(given_name="Sir William")["given"] == "william"
+    assert compute(given_name="Dr.")["given"] is None
+
+
+@pytest.mark.parametrize("written", ["Bakkerij De Zon B.V.", "bakkerij de zon bv", "Bakkerij 'De Zon'"])
+def test_organisations_are_known_without_their_legal_form(written: str) -> None:
+    found = compute(party_type="organisation", organisation_name=written)
+    assert found["organisation"] == "bakkerijzon"
+    assert found["party_type"] == "organisation"
+
+
+def test_a_party_without_type_is_what_its_names_say() -> None:
+    assert compute(organisation_name="Zon")["party_type"] == "organisation"
+    assert compute(organisation_name="Zon", family_name="Jansen")["party_type"] == "person"
+
+
+def test_addresses_meet_whatever_the_spelling() -> None:
+    one = compute(
+        addresses=[{"street": "Kerkstraat", "house_number": "12", "house_number_suffix": "A", "postcode": "1234 AB"}]
+    )
+    other = compute(addresses=[{"street": "KERKSTR.", "house_number": "12a", "postcode": "1234ab", "city": "Ede"}])
+    assert one["addresses"] == other["addresses"] == ["1234ab:12a"]
+    assert one["areas"] == ["1234"]
+    assert other["cities"] == ["ede"]
+
+
+def test_an_address_without_postcode_goes_by_street_number_and_city() -> None:
+    found = compute(addresses=[{"street": "Kerkstraat", "house_number": "12", "city": "'s-Gravenhage"}])
+    assert found["addresses"] == ["kerkstraat:12:sgravenhage"]
+    assert found["postcodes"] is None
+
+
+def test_contact_points_and_identifiers_are_sets_by_kind() -> None:
+    found = compute(
+        phones=[{"number": "+31612345678"}, {"number": "+31612345678"}, {"number": None}],
+        emails=[{"address": " Jan@Example.COM "}],
+        identifiers=[
+            {"type": "iban", "value": "NL91 ABNA 0417 1643 00"},
+            {"type": "customer_number", "value": "12-34"},
+            {"type": "crm_number", "value": "1234"},
+            {"type": "chamber_of_commerce", "value": "12345678"},
+            {"type": "national_id", "value": "111222333"},
+        ],
+    )
+    assert found["phones"] == ["+31612345678"]
+    assert found["emails"] == ["jan@example.com"]
+    assert found["ibans"] == ["NL91ABNA0417164300"]
+    assert found["identifiers"] == ["crm_number:1234", "customer_number:1234"]
+    assert found["registrations"] == ["chamber_of_commerce:12345678"]
+    assert found["national_ids"] == ["national_id:111222333"]
+
+
+def test_dates_are_digits() -> None:
+    assert compute(birth_date=date(1961, 3, 4))["birth_date"] == "19610304"
+
+
+def test_the_key_depends_on_the_record_key_alone() -> None:
+    rows = parties({"family_name": "Jansen"}, {"family_name": "Jansen"})
+    keys = features.compute(rows)["key"].to_list()
+    later = features.compute(rows.with_columns(pl.col("record_no") + 7, family_name=pl.lit("Bakker")))["key"].to_list()
+    assert keys == later
+    assert len(set(keys)) == 2
+    assert keys[0] == 5373281353264711168 or keys[0] > 0

@@ -1,0 +1,78 @@
+"""What the model artefact promises: it is complete, immutable, and named by what is in it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import FrozenInstanceError, replace
+
+import pytest
+
+from foundation.errors import ConfigurationError
+from identity.comparison import COMPARISONS
+from identity.model import Model, packaged_prior, weight
+
+PRIOR = packaged_prior()
+
+
+def test_the_round_trip_is_the_identity() -> None:
+    text = PRIOR.to_json()
+    again = Model.from_json(text)
+    assert again.to_json() == text
+    assert again.version == PRIOR.version
+
+
+def test_the_version_follows_the_content() -> None:
+    other = PRIOR.with_thresholds(link=PRIOR.link_threshold + 1)
+    assert other.version != PRIOR.version
+    assert other.with_thresholds(link=PRIOR.link_threshold).version == PRIOR.version
+    with pytest.raises(FrozenInstanceError):
+        PRIOR.link_threshold = 0  # type: ignore[misc]
+
+
+def test_the_packaged_weights_follow_from_the_packaged_probabilities() -> None:
+    for party_type, comparisons in COMPARISONS.items():
+        for one in comparisons:
+            by_frequency = {level.name for level in one.levels if level.frequency}
+            for level in PRIOR.populations[party_type].comparisons[one.name]:
+                assert level.stranger == weight(level.m, 1 if level.name in by_frequency else level.u), level
+                assert level.relative == weight(level.m, level.r), level
+
+
+def test_the_packaged_probabilities_are_distributions() -> None:
+    for population in PRIOR.populations.values():
+        for name, levels in population.comparisons.items():
+            assert sum(level.m for level in levels) == pytest.approx(1, abs=0.02), name
+            assert sum(level.u for level in levels) == pytest.approx(1, abs=0.03), name
+            assert sum(level.r for level in levels) == pytest.approx(1, abs=0.02), name
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"format": 1}',
+        json.dumps(json.loads(PRIOR.to_json()) | {"format": 2}),
+        json.dumps(json.loads(PRIOR.to_json()) | {"populations": {}}),
+    ],
+)
+def test_what_is_no_model_of_this_release_is_refused_with_a_remedy(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="voeg model train"):
+        Model.from_json(text)
+
+
+def test_a_model_never_shows_the_names_it_holds() -> None:
+    from types import MappingProxyType
+
+    from identity.model import Frequencies
+
+    named = replace(
+        PRIOR,
+        frequencies=MappingProxyType(
+            {"family": Frequencies(unseen=1, surprise=MappingProxyType({"vroegindeweij": 2}))}
+        ),
+        generic=MappingProxyType({"phones": frozenset({"+31612345678"})}),
+    )
+    assert "vroegindeweij" not in repr(named)
+    assert "+31612345678" not in repr(named)
