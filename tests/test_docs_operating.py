@@ -11,13 +11,17 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from documentation import DOCS, PROJECT, Table, section, spans, tables
+import structlog
+from documentation import DOCS, PROJECT, Table, blocks, section, spans, tables
+from estates import EstateFolder
 from pydantic import BaseModel
 from ruamel.yaml import YAML
+from typer.testing import CliRunner, Result
 
 from foundation.settings import Settings
 from store import engine
 from store.totals import totals
+from sync.cli import command_line
 
 PAGE = DOCS / "operating.md"
 ROOMS = ("adapters", "channels", "foundation", "identity", "store", "sync", "transform")
@@ -105,3 +109,54 @@ def test_the_backup_command_copies_a_store_in_use(tmp_path: Path) -> None:
     opened.migrate()
     assert set(totals(opened).values()) == {0}
     opened.close()
+
+
+@pytest.fixture
+def estate(tmp_path: Path) -> Iterator[EstateFolder]:
+    """The estate of ``voeg init``, with ten customers."""
+    folder = EstateFolder(tmp_path)
+    template = PROJECT / "sync" / "templates" / "mappings" / "customers.yaml"
+    folder.write("mappings/customers.yaml", template.read_bytes())
+    folder.deliver("data/customers.csv", CUSTOMERS)
+    yield folder
+    folder.close()
+    structlog.reset_defaults()  # its loggers write to what the command line's standard error was
+
+
+def voeg(estate: EstateFolder, *words: str) -> Result:
+    return CliRunner().invoke(command_line(), [*words, "--estate", str(estate.root)])
+
+
+CUSTOMERS = [
+    {"customer_no": str(number), "first_name": "A", "last_name": "B", "born": "1980-02-29", "mobile": "", "email": ""}
+    for number in range(10)
+]
+
+
+def test_values_that_could_not_be_used_are_told_as_shown(estate: EstateFolder) -> None:
+    estate.deliver("data/customers.csv", [{**CUSTOMERS[0], "born": "31-02-1980"}, *CUSTOMERS[1:]])
+    [shown] = [block for block in blocks(PAGE, "") if "left empty" in block]
+    lines = [line.split() for line in shown.splitlines()]
+    told = [line.split() for line in voeg(estate, "sync").stdout.splitlines()]
+    assert told[-len(lines) :] == lines
+    assert "records[0].birth_date: not_a_date, 1 left empty" in voeg(estate, "preview", "customers").stderr
+
+
+def test_a_source_is_held_until_accepted_or_mended_and_says_so_once(estate: EstateFolder) -> None:
+    assert voeg(estate, "sync").exit_code == 0
+    estate.deliver("data/customers.csv", CUSTOMERS[:5])
+    assert voeg(estate, "sync").exit_code == 1
+    status = voeg(estate, "status")
+    assert "held" in status.stdout
+    assert status.stderr.count("records are not in this read") == 1
+    estate.deliver("data/customers.csv", CUSTOMERS)
+    assert voeg(estate, "sync").exit_code == 0
+    assert "held" not in voeg(estate, "status").stdout
+    estate.deliver("data/customers.csv", CUSTOMERS[:5])
+    assert voeg(estate, "sync", "customers", "--accept").exit_code == 0
+
+
+def test_an_export_that_cannot_be_written_says_so(estate: EstateFolder) -> None:
+    exported = voeg(estate, "export", "golden", str(estate.root / "nowhere" / "golden.parquet"))
+    assert exported.exit_code == 1
+    assert exported.stderr.startswith("error cannot write ")
