@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Table, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from store import bulk, tables
@@ -35,8 +35,7 @@ def numbers(connection: Connection, names: Collection[str]) -> dict[str, int]:
     missing = sorted(set(names) - found.keys())
     if not missing:
         return found
-    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    new = insert(table).on_conflict_do_nothing(index_elements=[table.c.name])
+    new = _insert(connection)(table).on_conflict_do_nothing(index_elements=[table.c.name])
     connection.execute(new, [{"name": name, "state": "active"} for name in missing])
     return {row.name: row.source_no for row in connection.execute(known)}
 
@@ -73,6 +72,29 @@ def settle(
     if cursor is not None:
         values["cursor"] = json.dumps(cursor, separators=(",", ":"))
     connection.execute(tables.source.update().where(tables.source.c.source_no == number).values(values))
+
+
+# Syncs ----------------------------------------------------------------------------------------------------
+
+
+def begin_sync(connection: Connection, names: Collection[str], now: datetime) -> dict[str, datetime]:
+    """Note that a sync reads sources, and return the moment that holds for what each of them gives.
+
+    That is ``now``; but of a source that the last sync never ended, because its process died, the moment of that
+    one holds on: what the sources gave in one sync is equally recent, also when the sync took a second start.
+    """
+    table, keys = tables.state, {f"syncing:{name}": name for name in names}
+    if not keys:
+        return {}
+    new = _insert(connection)(table).on_conflict_do_nothing(index_elements=[table.c.key])
+    connection.execute(new, [{"key": key, "value": now.isoformat()} for key in sorted(keys)])
+    found = connection.execute(select(table.c.key, table.c.value).where(table.c.key.in_(keys)))
+    return {keys[row.key]: datetime.fromisoformat(row.value) for row in found}
+
+
+def end_sync(connection: Connection, name: str) -> None:
+    """Note that a sync came to the end of a source, whether it landed or not."""
+    connection.execute(tables.state.delete().where(tables.state.c.key == f"syncing:{name}"))
 
 
 # Runs -----------------------------------------------------------------------------------------------------
@@ -171,3 +193,8 @@ def status(store: Store) -> pl.DataFrame:
     )
     with store.read() as connection:
         return bulk.frame(connection, statement)
+
+
+def _insert(connection: Connection) -> Callable[[Table], sqlite.Insert | postgresql.Insert]:
+    """Return the INSERT of the database, which can pass over what is there already."""
+    return sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,7 +13,8 @@ import structlog
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 from adapters.base import Batch, Cursor
-from foundation.errors import SourceUnavailable, VoegError
+from foundation.errors import SourceUnavailable, StoreError, VoegError
+from store.sources import begin_sync, end_sync
 from sync.estate import Estate
 from sync.land import RunCounts, land
 from transform.mapping import Mapping
@@ -47,7 +49,9 @@ def sync(
     A source that is unavailable is read again with back-off, ``landing.attempts`` times; its rows land only when
     a read was complete. With ``accept``, records may vanish this once, however many.
     """
-    work = _Sync(estate=estate, actor=actor, accept=accept, advance=advance, now=datetime.now(UTC))
+    with estate.store.write() as connection:
+        moments = begin_sync(connection, [mapping.name for mapping in mappings], datetime.now(UTC))
+    work = _Sync(estate=estate, actor=actor, accept=accept, advance=advance, moments=moments)
     threads = estate.settings.landing.workers
     with estate.store.first_load(), ThreadPoolExecutor(threads, thread_name_prefix="source") as workers:
         runs = {workers.submit(work.run, mapping) for mapping in mappings}
@@ -68,7 +72,7 @@ class _Sync:
     actor: str
     accept: bool
     advance: Advance
-    now: datetime  # one for all sources, so that ``since`` is equal between them
+    moments: dict[str, datetime]  # one for all sources, so that ``since`` is equal between them; see ``begin_sync``
 
     def run(self, mapping: Mapping) -> SourceRun:
         """Run one source to its end, whatever that is; only a bug in this program raises."""
@@ -80,6 +84,8 @@ class _Sync:
         except VoegError as error:
             failure = error
             log.error("source failed", source=mapping.name, problems=[str(problem) for problem in error.problems])
+        with suppress(StoreError), self.estate.store.write() as connection:
+            end_sync(connection, mapping.name)
         seconds = time.perf_counter() - started
         return SourceRun(source=mapping.name, system=mapping.system, seconds=seconds, counts=counts, error=failure)
 
@@ -101,7 +107,7 @@ class _Sync:
             self.estate.store,
             mapping,
             lambda cursor: self._counted(mapping, cursor),
-            now=self.now,
+            now=self.moments[mapping.name],
             actor=self.actor,
             accept=self.accept,
         )
