@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,13 @@ from adapters.mainframe.adapter import MainframeOptions
 from adapters.odbc import OdbcOptions
 from adapters.soap import options as soap
 from adapters.sql import SqlOptions
+from sync.check import check
+from sync.discover import discover
 from sync.estate import ADAPTERS, Estate, open_estate
 from transform import examples
 
 PAGE = DOCS / "adapters.md"
-EXAMPLES = blocks(PAGE, "yaml")
+BEGINNING, *EXAMPLES = blocks(PAGE, "yaml")
 
 DESCRIBED: list[tuple[str, str, type[BaseModel]]] = [
     ("files", "option", FilesOptions),
@@ -117,3 +120,18 @@ def test_the_code_pages_are_those_that_python_brings() -> None:
 
     [row] = [row for table in tables(section(PAGE, "mainframe")) for row in table.rows if row[0] == "`code_page`"]
     assert set(spans(row[1])) >= set(BUILT_IN)
+
+
+def test_a_mapping_of_question_marks_leads_to_what_it_lacks(estate: Estate) -> None:
+    (estate.root / "data").mkdir()
+    with sqlite3.connect(estate.root / "data" / "crm.db") as connection:
+        connection.execute("CREATE TABLE customer (id INTEGER, name TEXT)")
+    file = estate.root / "mappings" / "crm.yaml"
+    file.write_text(BEGINNING)
+    assert [thing["name"] for thing in discover(estate, estate.mappings[0])] == ["customer"]
+    [checked] = check(estate, estate.mappings)
+    assert "use one of: customer" in str(checked.error)
+    file.write_text(BEGINNING.replace('table: "?"', "table: customer"))
+    again = open_estate(estate.root)
+    [checked] = check(again, again.mappings)
+    assert "use one of: id, name" in str(checked.error)
