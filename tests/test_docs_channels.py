@@ -53,7 +53,7 @@ def estate(tmp_path: Path) -> Iterator[EstateFolder]:
 
 
 @pytest.fixture
-def ask(estate: EstateFolder, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+def ask(estate: EstateFolder, monkeypatch: pytest.MonkeyPatch) -> Callable[..., httpx.Response]:
     """A function that asks the API, as the second client of the page unless another key is given."""
     [keys] = blocks(PAGE, "yaml")
     estate.write("conf/voeg.yaml", keys)
@@ -61,12 +61,12 @@ def ask(estate: EstateFolder, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
     clients = Clients.of(load_settings(estate.root), estate=estate.root)
     transport = httpx.ASGITransport(api.app(estate.store, clients, region="NL"))
 
-    def ask(method: str, path: str, key: str = KEY, **body: Any) -> Any:
+    def ask(method: str, path: str, key: str = KEY, **body: Any) -> httpx.Response:
         async def answer() -> httpx.Response:
             async with httpx.AsyncClient(transport=transport, base_url="http://voeg") as client:
                 return await client.request(method, path, headers={"Authorization": f"Bearer {key}"}, **body)
 
-        return anyio.run(answer).json()
+        return anyio.run(answer)
 
     return ask
 
@@ -78,19 +78,32 @@ def without_times(value: Any) -> Any:
     return [without_times(each) for each in value] if isinstance(value, list) else value
 
 
-def test_the_answers_are_those_shown(ask: Callable[..., Any]) -> None:
-    assert ask("POST", "/v1/customers/lookup", json={"phone": "06-12345678"}) == LOOKUP
-    answer = ask("GET", "/v1/customers/1")
+def test_the_answers_are_those_shown(ask: Callable[..., httpx.Response]) -> None:
+    assert ask("POST", "/v1/customers/lookup", json={"phone": "06-12345678"}).json() == LOOKUP
+    answer = ask("GET", "/v1/customers/1").json()
     shown = {**RECORD, "provenance": {**answer["provenance"], **RECORD["provenance"]}}
     assert without_times(answer) == without_times(shown)
-    assert ask("GET", "/v1/customers/1", key="another") == PROBLEM
+    assert ask("GET", "/v1/customers/1", key="another").json() == PROBLEM
 
 
-def test_the_calls_are_those_of_the_api(ask: Callable[..., Any]) -> None:
-    paths = ask("GET", "/openapi.json")["paths"]
+def test_the_calls_are_those_of_the_api(ask: Callable[..., httpx.Response]) -> None:
+    paths = ask("GET", "/openapi.json").json()["paths"]
     offered = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
     [table] = [table for table in tables(section(PAGE, "The HTTP API")) if table.head[0] == "call"]
     assert {spans(row[0])[0] for row in table.rows} == offered
+
+
+def test_the_errors_have_the_status_that_the_table_says(ask: Callable[..., httpx.Response]) -> None:
+    lookup = "/v1/customers/lookup"
+    statuses = [
+        ask("GET", "/v1/customers/1", key="another").status_code,
+        ask("GET", "/v1/customers/99").status_code,
+        ask("POST", lookup, json={"phone": "0" * 20_000}).status_code,
+        ask("POST", lookup, json={"fone": "0"}).status_code,
+    ]
+    [table] = [table for table in tables(section(PAGE, "Errors")) if table.head[0] == "status"]
+    assert statuses == [401, 404, 413, 422]
+    assert [int(row[0]) for row in table.rows] == sorted([*statuses, 410, 503])
 
 
 def test_the_words_of_a_lookup_are_explained() -> None:
