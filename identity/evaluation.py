@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 
 import polars as pl
+
+from identity.linking import link
+from identity.model import Model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,3 +53,20 @@ def score(predicted: pl.DataFrame, truth: pl.DataFrame) -> Scores:
 def _pairs(frame: pl.DataFrame, by: list[str]) -> int:
     sizes = frame.group_by(by).len()["len"].cast(pl.Int64)
     return int((sizes * (sizes - 1) // 2).sum())
+
+
+def sweep(
+    features: pl.DataFrame, decisions: pl.DataFrame, model: Model, truth: pl.DataFrame, thresholds: Iterable[int]
+) -> pl.DataFrame:
+    """Score the partitions at several link thresholds, to see how near the configured one is to the best.
+
+    Returns:
+        ``threshold`` (1/1000 bit) and the fields of ``Scores``, one row per threshold, in the order given.
+    """
+    return pl.DataFrame(
+        [
+            {"threshold": threshold}
+            | asdict(score(link(features, decisions, model.with_thresholds(link=threshold)).clusters, truth))
+            for threshold in thresholds
+        ]
+    )

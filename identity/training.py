@@ -55,7 +55,7 @@ LIKE_THE_PRIOR: Final = 20.0
 PEOPLE_SHARING: Final = 12
 """More people than this on one phone, e-mail address, account or identifier is no household."""
 DUMMY_PEOPLE: Final = 20
-"""People who must have a birth date before it can be a dummy."""
+"""Family names that must come with a birth date before it can be a dummy."""
 SEEN_OFTEN: Final = 3
 """Records that must carry a value for it to stand in the frequency table; rarer ones are the unseen."""
 
@@ -120,7 +120,7 @@ def _dummy_dates(records: pl.DataFrame) -> frozenset[str]:
     people = (
         records.drop_nulls("birth_date")
         .group_by("birth_date")
-        .agg(people=pl.col("family").str.slice(0, 3).n_unique().cast(pl.Int64))
+        .agg(people=pl.col("family").n_unique().cast(pl.Int64))
         .select(
             "birth_date",
             "people",
