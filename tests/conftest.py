@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import servers
+import structlog
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -27,6 +28,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "external_data" in getattr(item, "fixturenames", ()):
             item.add_marker("external_data")
+
+
+@pytest.fixture(autouse=True)
+def logs_are_configured_anew() -> Iterator[None]:
+    """Forget how a test's command line set up the logs: they went to that test's standard error, which is closed."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from customers import IBAN
 from typer.testing import CliRunner, Result
 
 from store.engine import open as open_store
-from sync.cli import app
+from sync.cli import command_line
 
 KEY = "desk-secret"
 
@@ -38,7 +38,7 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def voeg(estate: Path, *words: str) -> Result:
-    return CliRunner().invoke(app, [*words, "--estate", str(estate)])
+    return CliRunner().invoke(command_line(), [*words, "--estate", str(estate)])
 
 
 def test_find_lists_everyone(estate: Path) -> None:
