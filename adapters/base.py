@@ -26,12 +26,22 @@ class ReadOptions(BaseModel):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """Values of one field that are not of its type: null in the rows, told here by place, never by value."""
+
+    path: str  # as mappings address the field: ``ITEMS[*].PRICE``
+    count: int
+    places: tuple[str, ...] = ()  # of the first few: ``CUSTOMERS.PS: record 17, offset 45``
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """A piece of a read: raw rows as the system gave them, and where a later read could go on."""
 
     rows: pa.RecordBatch
     origin: str  # where the rows came from, for people: file name with first row, table, page; no personal data
     cursor: Cursor | None = None  # set when a delta read may resume after this batch
+    unreadable: tuple[Unreadable, ...] = ()  # values that became null because the system gave something else
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -108,6 +108,8 @@ class Spool:
         for batch in batches:
             if batch.cursor is not None:
                 self.cursor = batch.cursor
+            for field in batch.unreadable:
+                self.field_errors[f"read.{field.path}", "unreadable"] += field.count
             if batch.rows.num_rows:
                 self._lay_down(batch.rows, self._bind(batch.rows.schema, plan).run(batch.rows))
 

@@ -11,12 +11,11 @@ from typing import BinaryIO, ClassVar, Literal
 import numpy as np
 
 from adapters import paths
-from adapters.base import Batch, Check, Column, Cursor, Discovered, ReadOptions
+from adapters.base import Batch, Check, Column, Cursor, Discovered, ReadOptions, Unreadable
 from adapters.mainframe import codepage
 from adapters.mainframe.layout import Layout, fields
 from adapters.mainframe.layout import load as load_layout
 from adapters.mainframe.plan import Decoder
-from adapters.unreadable import UnreadableFields
 from foundation.errors import Location, Problem, SourceError, SourceUnavailable
 
 _CHUNK_BYTES = 16 << 20  # bounds memory where records are long
@@ -40,8 +39,7 @@ class _File:
 class Mainframe:
     """Reads fixed-length EBCDIC files; columns and types as ``layout`` describes them.
 
-    Every read is a whole one: the cursor is not used. ``unreadable`` tells, after (or during) a read, which fields
-    held values that are no numbers; they are null in the rows.
+    Every read is a whole one: the cursor is not used. Batches tell which fields held values that are no numbers.
     """
 
     options: ClassVar[type[ReadOptions]] = MainframeOptions
@@ -49,7 +47,6 @@ class Mainframe:
     def __init__(self, options: MainframeOptions, *, base: Path) -> None:
         self._options = options
         self._base = base
-        self.unreadable = UnreadableFields()
 
     @cached_property
     def layout(self) -> Layout:
@@ -103,17 +100,23 @@ class Mainframe:
         decoder = self._decoder()
         files = self._files()
         offsets = {path: offset for path, offset, _ in fields(self.layout)}
-        self.unreadable = UnreadableFields()
         for file in files:
             start = 0
             for rows in self._chunks(file, self._options.batch_rows):
                 decoded = decoder.decode(rows)
-                for item in decoded.unreadable:
-                    places = [
-                        f"{file.path.name}: record {start + row + 1}, offset {offsets[item.path]}" for row in item.rows
-                    ]
-                    self.unreadable.add(item.path, item.count, places)
-                yield Batch(rows=decoded.rows, origin=f"{file.path.name}: records {start + 1} to {start + len(rows)}")
+                unreadable = tuple(
+                    Unreadable(
+                        path=item.path,
+                        count=item.count,
+                        places=tuple(
+                            f"{file.path.name}: record {start + row + 1}, offset {offsets[item.path]}"
+                            for row in item.rows
+                        ),
+                    )
+                    for item in decoded.unreadable
+                )
+                origin = f"{file.path.name}: records {start + 1} to {start + len(rows)}"
+                yield Batch(rows=decoded.rows, origin=origin, unreadable=unreadable)
                 start += len(rows)
 
     def _decoder(self) -> Decoder:

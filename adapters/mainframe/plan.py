@@ -15,11 +15,13 @@ from adapters.mainframe import kernels
 from adapters.mainframe.codepage import CodePage
 from adapters.mainframe.kernels import Numbers, Rows
 from adapters.mainframe.layout import Column, Field, Layout, Table
-from adapters.unreadable import SHOWN
+
+SHOWN = 5
+"""Unreadable values of a field of which the row is told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unreadable:
+class UnreadableRows:
     """Values of one field in one chunk that are no numbers; they are null in the columns."""
 
     path: str  # as mappings address the field: ``ITEMS[*].PRICE``
@@ -32,11 +34,11 @@ class Decoded:
     """A chunk of records as columns, and what in them could not be read."""
 
     rows: pa.RecordBatch
-    unreadable: tuple[Unreadable, ...]
+    unreadable: tuple[UnreadableRows, ...]
 
 
 # Decodes one column of a chunk. Where values are unreadable, it appends to the list given.
-_Decode = Callable[[Rows, list[Unreadable]], pa.Array]
+_Decode = Callable[[Rows, list[UnreadableRows]], pa.Array]
 
 
 class Decoder:
@@ -50,7 +52,7 @@ class Decoder:
         """Return the columns of ``rows``, a C-contiguous array of shape (records, record length)."""
         if not len(rows):
             return Decoded(rows=pa.RecordBatch.from_pylist([], schema=self.schema), unreadable=())
-        unreadable: list[Unreadable] = []
+        unreadable: list[UnreadableRows] = []
         arrays = [decode(rows, unreadable) for decode in self._columns]
         return Decoded(rows=pa.RecordBatch.from_arrays(arrays, schema=self.schema), unreadable=tuple(unreadable))
 
@@ -67,9 +69,9 @@ def _table(table: Table, path: str, page: CodePage) -> _Decode:
         element = _struct(table.element, f"{path}[*]", page)
     start, end = table.offset, table.offset + table.occurs * table.length
 
-    def decode(rows: Rows, unreadable: list[Unreadable]) -> pa.Array:
+    def decode(rows: Rows, unreadable: list[UnreadableRows]) -> pa.Array:
         elements = np.ascontiguousarray(rows[:, start:end]).reshape(-1, table.length)
-        found: list[Unreadable] = []
+        found: list[UnreadableRows] = []
         values = element(elements, found)
         unreadable.extend(replace(item, rows=tuple(row // table.occurs for row in item.rows)) for item in found)
         offsets = np.arange(0, len(elements) + 1, table.occurs, dtype=np.int32)
@@ -82,7 +84,7 @@ def _struct(columns: tuple[Column, ...], path: str, page: CodePage) -> _Decode:
     names = [column.name for column in columns]
     decoders = [_column(column, f"{path}.{column.name}", page) for column in columns]
 
-    def decode(rows: Rows, unreadable: list[Unreadable]) -> pa.Array:
+    def decode(rows: Rows, unreadable: list[UnreadableRows]) -> pa.Array:
         return pa.StructArray.from_arrays([decoder(rows, unreadable) for decoder in decoders], names)
 
     return decode
@@ -99,7 +101,7 @@ def _field(field: Field, path: str, page: CodePage) -> _Decode:
 def _binary(field: Field) -> _Decode:
     signed = field.picture.signed
 
-    def decode(rows: Rows, _: list[Unreadable]) -> pa.Array:
+    def decode(rows: Rows, _: list[UnreadableRows]) -> pa.Array:
         values = kernels.binary(rows, field.offset, field.length, signed=signed)
         if not field.picture.scale:
             return kernels.integers(values, field.type)
@@ -126,13 +128,13 @@ def _digits(field: Field, path: str) -> _Decode:
             separate=sign.separate,
         )
 
-    def decode(rows: Rows, unreadable: list[Unreadable]) -> pa.Array:
+    def decode(rows: Rows, unreadable: list[UnreadableRows]) -> pa.Array:
         found = numbers(rows)
         if found.bad.any():
             wrong = np.flatnonzero(found.bad & ~kernels.absent(rows, field.offset, field.length))
             if len(wrong):
                 first = tuple(wrong[:SHOWN].tolist())
-                unreadable.append(Unreadable(path=path, count=len(wrong), rows=first))
+                unreadable.append(UnreadableRows(path=path, count=len(wrong), rows=first))
         if pa.types.is_decimal(field.type):
             return kernels.decimals(found, field.type)
         return kernels.integers(found.low, field.type, found.bad)

@@ -7,19 +7,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
-from adapters.base import Batch, Check, Column, Cursor, Discovered, ReadOptions
+from adapters.base import Batch, Check, Column, Cursor, Discovered, ReadOptions, Unreadable
 from adapters.soap import paging
 from adapters.soap.options import SoapOptions
 from adapters.soap.records import Reader, Scalar, Struct, columns_of, repeated_paths, walk
 from adapters.soap.service import Service
-from adapters.unreadable import UnreadableFields
 
 
 class Soap:
     """Reads one operation of a SOAP 1.1 or 1.2 service; columns and types as ``records`` describes them.
 
-    Every read is a whole one: the cursor is not used. Memory holds one page at a time. ``unreadable`` tells, after
-    (or during) a read, which fields held values that are not of their type; they are null in the rows.
+    Every read is a whole one: the cursor is not used. Memory holds one page at a time. Batches tell
+    which fields held values that are not of their type.
     """
 
     options: ClassVar[type[ReadOptions]] = SoapOptions
@@ -27,7 +26,6 @@ class Soap:
     def __init__(self, options: SoapOptions, *, base: Path) -> None:
         self._options = options
         self._base = base
-        self.unreadable = UnreadableFields()
 
     def check(self) -> Check:
         """Load the WSDL, compare the options with it, and call the operation for its first page."""
@@ -57,14 +55,12 @@ class Soap:
             SourceError: it answers with a fault, or its pages do not add up.
         """
         reader = self._reader()
-        self.unreadable = UnreadableFields()
         for page in self._pages():
             origin = f"{self._options.operation}: page {page.number}"
             for start in range(0, len(page.elements), self._options.batch_rows):
                 rows, misread = reader.read(page.elements[start : start + self._options.batch_rows])
-                for path, count in misread.items():
-                    self.unreadable.add(path, count, [origin])
-                yield Batch(rows=rows, origin=origin)
+                unreadable = tuple(Unreadable(path=path, count=n, places=(origin,)) for path, n in misread.items())
+                yield Batch(rows=rows, origin=origin, unreadable=unreadable)
 
     @cached_property
     def _service(self) -> Service:
