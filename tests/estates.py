@@ -48,13 +48,14 @@ class EstateFolder:
     broker_url: str = "amqp://guest:guest@127.0.0.1:1/%2F"
     exchange: str = "voeg.customers"
     window: int = 1_000
+    settings: str = ""  # more lines of conf/voeg.yaml
     _opened: Estate | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         settings = SETTINGS.format(
             store=self.store_url, broker=self.broker_url, exchange=self.exchange, window=self.window
         )
-        self.write("conf/voeg.yaml", settings)
+        self.write("conf/voeg.yaml", settings + self.settings)
         (self.root / "mappings").mkdir(exist_ok=True)
 
     def write(self, path: str, content: str | bytes) -> Path:
