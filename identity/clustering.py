@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from identity import components
 
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 Pair = tuple[int, int]
 
 BEST_PAIR: Final = 0.25
@@ -36,8 +37,8 @@ LARGE: Final = 50
 """A component of more records is first cut roughly, by the pairs that blocking proposed."""
 ROUGHLY: Final = -2000
 """Threshold of that cut: low enough to keep together what may belong together."""
-COMPLETE_UP_TO: Final = 500
-"""Records in a group of which every pair is weighed; in a larger one pairs that nothing proposed are ``UNWEIGHED``."""
+LARGEST: Final = 500
+"""Records in a cluster, at most: what would grow beyond is a mistake, and every pair of it could not be weighed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +48,15 @@ class Edges:
     left: Ints
     right: Ints
     weight: Ints
+    veto: Bools  # the two are never one party, whatever the weight
 
-    def where(self, chosen: NDArray[np.bool_]) -> Edges:
+    def where(self, chosen: Bools) -> Edges:
         """Return the chosen pairs."""
-        return Edges(self.left[chosen], self.right[chosen], self.weight[chosen])
+        return Edges(self.left[chosen], self.right[chosen], self.weight[chosen], self.veto[chosen])
+
+    def pairs(self) -> list[Pair]:
+        """Return the pairs without their weight."""
+        return list(zip(self.left.tolist(), self.right.tolist(), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,7 @@ class Partition:
 
     label: Ints  # of every record: the smallest record number of its cluster
     refused: Edges
-    reasons: list[str]  # per refused pair: never_link, contradiction
+    reasons: list[str]  # per refused pair: never_link, veto, contradiction
 
 
 Weigh = Callable[[Ints, Ints], Edges]
@@ -86,24 +92,28 @@ def partition(*, nodes: int, edges: Edges, decisions: Decisions, threshold: int,
     """
     never, must = _columns(decisions.never_link), _columns(decisions.must_link)
     linking = edges.where(edges.weight >= threshold)
+    allowed = linking.where(~linking.veto)
     label = components.label(
-        nodes, np.concatenate([linking.left, must[:, 0]]), np.concatenate([linking.right, must[:, 1]])
+        nodes, np.concatenate([allowed.left, must[:, 0]]), np.concatenate([allowed.right, must[:, 1]])
     )
     inside = edges.where(label[edges.left] == label[edges.right])
-    label = _agglomerate(label, _sizes(label) > LARGE, inside, Decisions(decisions.must_link), ROUGHLY)
+    label = _agglomerate(label, _sizes(label) > LARGE, inside, decisions, ROUGHLY)
     inside = _complete(label, edges.where(label[edges.left] == label[edges.right]), weigh)
     doubtful = np.zeros(nodes, dtype=bool)
-    doubtful[label[inside.left[inside.weight < 0]]] = True
+    doubtful[label[inside.left[(inside.weight < 0) | inside.veto]]] = True
     doubtful[label[must[:, 0]]] = True
     doubtful[label[never[:, 0]]] = True
     final = _agglomerate(label, doubtful[label], inside, decisions, threshold)
     refused = linking.where(final[linking.left] != final[linking.right])
-    forbidden = set(decisions.never_link)
-    reasons = [
-        "never_link" if pair in forbidden else "contradiction"
-        for pair in zip(refused.left.tolist(), refused.right.tolist(), strict=True)
+    return Partition(label=final, refused=refused, reasons=_reasons(refused, decisions))
+
+
+def _reasons(refused: Edges, decisions: Decisions) -> list[str]:
+    never = set(decisions.never_link)
+    return [
+        "never_link" if pair in never else "veto" if veto else "contradiction"
+        for pair, veto in zip(refused.pairs(), refused.veto.tolist(), strict=True)
     ]
-    return Partition(label=final, refused=refused, reasons=reasons)
 
 
 def _sizes(label: Ints) -> Ints:
@@ -116,10 +126,10 @@ def _columns(pairs: Sequence[Pair]) -> Ints:
 
 
 def _complete(label: Ints, known: Edges, weigh: Weigh) -> Edges:
-    """Return the weights of the pairs inside components: all pairs in small ones, the known ones in others."""
+    """Return the weights of the pairs inside components: all pairs, but of those that decisions made too large."""
     members = np.argsort(label, kind="stable")
     _, starts, sizes = np.unique(label[members], return_index=True, return_counts=True)
-    small = (sizes > 2) & (sizes <= COMPLETE_UP_TO)
+    small = (sizes > 2) & (sizes <= LARGEST)
     left, right = _pairs_within(members, starts[small], sizes[small])
     nodes = label.size
     unknown = ~np.isin(left * nodes + right, known.left * nodes + known.right)
@@ -130,6 +140,7 @@ def _complete(label: Ints, known: Edges, weigh: Weigh) -> Edges:
         np.concatenate([known.left, weighed.left]),
         np.concatenate([known.right, weighed.right]),
         np.concatenate([known.weight, weighed.weight]),
+        np.concatenate([known.veto, weighed.veto]),
     )
 
 
@@ -144,7 +155,7 @@ def _pairs_within(members: Ints, starts: Ints, sizes: Ints) -> tuple[Ints, Ints]
     return np.concatenate(lefts), np.concatenate(rights)
 
 
-def _agglomerate(label: Ints, doubtful: NDArray[np.bool_], inside: Edges, decisions: Decisions, threshold: int) -> Ints:
+def _agglomerate(label: Ints, doubtful: Bools, inside: Edges, decisions: Decisions, threshold: int) -> Ints:
     """Put the doubtful records together anew; the others keep their label."""
     inside = inside.where(doubtful[inside.left])
     records = np.flatnonzero(doubtful)
@@ -165,7 +176,8 @@ def _agglomerate(label: Ints, doubtful: NDArray[np.bool_], inside: Edges, decisi
         return [pair for pair in numbered if min(pair) >= 0]
 
     clusters.forbid(within(decisions.never_link))
-    clusters.pin(within(decisions.must_link))
+    clusters.pin(within(decisions.must_link))  # a person's decision stands above a veto
+    clusters.forbid(within(inside.where(inside.veto).pairs()))
     clusters.join_best()
     final = label.copy()
     final[records] = records[clusters.labels()]
@@ -182,6 +194,7 @@ class _Clusters:
     def __init__(self, count: int, left: list[int], right: list[int], weight: list[int], threshold: int) -> None:
         self._threshold = threshold
         self._members = [[record] for record in range(count)]
+        self._name = list(range(count))  # of the cluster of every record
         self._between: list[dict[int, tuple[int, int]]] = [{} for _ in range(count)]
         self._forbidden: list[set[int]] = [set() for _ in range(count)]
         for one, other, value in zip(left, right, weight, strict=True):
@@ -189,19 +202,17 @@ class _Clusters:
         self._queue: list[tuple[float, int, int]] = []
 
     def forbid(self, pairs: Iterable[Pair]) -> None:
-        """Keep the records of each pair apart for good."""
-        for one, other in pairs:
-            self._forbidden[one].add(other)
-            self._forbidden[other].add(one)
+        """Keep the clusters of each pair apart for good, unless they are one already."""
+        for one, other in ((self._name[one], self._name[other]) for one, other in pairs):
+            if one != other:
+                self._forbidden[one].add(other)
+                self._forbidden[other].add(one)
 
     def pin(self, pairs: Iterable[Pair]) -> None:
         """Join the clusters of each pair, unless that is forbidden."""
-        name = list(range(len(self._members)))
         for one, other in pairs:
-            low, high = sorted((name[one], name[other]))
+            low, high = sorted((self._name[one], self._name[other]))
             if low != high and high not in self._forbidden[low]:
-                for record in self._members[high]:
-                    name[record] = low
                 self._join(low, high)
 
     def join_best(self) -> None:
@@ -222,22 +233,21 @@ class _Clusters:
 
     def labels(self) -> Ints:
         """Return for every record the smallest record of its cluster."""
-        label = np.empty(len(self._members), dtype=np.int64)
-        for name, members in enumerate(self._members):
-            label[members] = name
-        return label
+        return np.array(self._name, dtype=np.int64)
 
     def _offer(self, low: int, high: int) -> tuple[float, int, int] | None:
         """Return the place of two clusters in the queue, if they may join."""
+        one, other = len(self._members[low]), len(self._members[high])
         total, best = self._between[low][high]
-        mean = total / (len(self._members[low]) * len(self._members[high])) + UNWEIGHED
-        weight = BEST_PAIR * best + (1 - BEST_PAIR) * mean
-        if weight < self._threshold or high in self._forbidden[low]:
+        weight = BEST_PAIR * best + (1 - BEST_PAIR) * (total / (one * other) + UNWEIGHED)
+        if weight < self._threshold or one + other > LARGEST or high in self._forbidden[low]:
             return None
         return -weight, low, high
 
     def _join(self, low: int, high: int) -> None:
         """Move everything of cluster ``high`` to cluster ``low``."""
+        for record in self._members[high]:
+            self._name[record] = low
         self._members[low] += self._members[high]
         self._members[high] = []
         mine, theirs = self._between[low], self._between[high]

@@ -134,6 +134,7 @@ class Level:
     condition: Condition | None = None  # None for the last level, which takes the rest
     missing: bool = False  # proves nothing: weight 0
     frequency: str | None = None  # the column of which the shared value's rarity counts instead of u
+    veto: bool = False  # the two are never one party, whatever else speaks for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +241,14 @@ ADDRESS = Comparison(
 PHONE = _shared("phone", "phones")
 EMAIL = _shared("email", "emails")
 IBAN = _shared("iban", "ibans")
-NATIONAL_ID = _shared("national_id", "national_ids")
+NATIONAL_ID = Comparison(
+    "national_id",
+    (
+        _missing(absent("national_ids")),
+        Level("shared", shares("national_ids")),
+        Level("other", veto=True),
+    ),
+)
 REGISTRATION = _shared("registration", "registrations")
 IDENTIFIER = _shared("identifier", "identifiers")
 ORGANISATION = Comparison(

@@ -48,7 +48,7 @@ SCHEMA = pl.Schema(
         "phones": _TEXTS,
         "emails": _TEXTS,
         "ibans": _TEXTS,
-        "national_ids": _TEXTS,
+        "national_ids": _TEXTS,  # of which one has one; passports and licences are renewed, so they are identifiers
         "registrations": _TEXTS,  # chamber of commerce, VAT: "type:value"
         "identifiers": _TEXTS,  # every other identifier: "type:value"
     }
@@ -56,7 +56,6 @@ SCHEMA = pl.Schema(
 """The features frame. Sensitivity is that of the fields they come from: personal, identifiers sensitive."""
 
 _REGISTRATION_TYPES = ("chamber_of_commerce", "vat")
-_NATIONAL_ID_TYPES = ("national_id", "passport", "driving_licence")
 _LETTERS = {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "\u0131": "i", "ħ": "h"}
 _NOT_LETTERS = r"[^a-z]+"
 _NOT_LETTERS_OR_DIGITS = r"[^a-z0-9]+"
@@ -271,9 +270,9 @@ def _identifiers(parties: pl.DataFrame) -> pl.DataFrame:
     parts = parts.select(
         "position",
         iban=pl.when(kind == "iban").then("value"),
-        national_id=pl.when(kind.is_in(_NATIONAL_ID_TYPES)).then(qualified),
+        national_id=pl.when(kind == "national_id").then("value"),
         registration=pl.when(kind.is_in(_REGISTRATION_TYPES)).then(qualified),
-        identifier=pl.when(~kind.is_in(["iban", *_NATIONAL_ID_TYPES, *_REGISTRATION_TYPES])).then(qualified),
+        identifier=pl.when(~kind.is_in(["iban", "national_id", *_REGISTRATION_TYPES])).then(qualified),
     )
     return _gathered(
         parties,

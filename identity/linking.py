@@ -51,15 +51,16 @@ def link(features: pl.DataFrame, decisions: pl.DataFrame, model: Model) -> Linke
         model: the model version.
     """
     ordered = features.sort("key", "record_no")
+    by_type = {name: ordered.filter(pl.col("party_type") == name) for name in COMPARISONS}
     parts = [
-        _link_population(ordered.filter(pl.col("party_type") == party_type), decisions, model, party_type)
-        for party_type in COMPARISONS
+        _link_population(records, decisions, model, party_type)
+        for party_type, records in by_type.items()
+        if records.height
     ]
-    crossed = _crossed_decisions(ordered, decisions)
     return Linked(
-        edges=pl.concat([part.edges for part in parts]),
-        clusters=pl.concat([part.clusters for part in parts]),
-        conflicts=pl.concat([*(part.conflicts for part in parts), crossed]),
+        edges=pl.concat([pl.DataFrame(schema=EDGE_SCHEMA), *(part.edges for part in parts)]),
+        clusters=pl.concat([pl.DataFrame(schema=CLUSTER_SCHEMA), *(part.clusters for part in parts)]),
+        conflicts=pl.concat([_crossed_decisions(ordered, decisions), *(part.conflicts for part in parts)]),
     )
 
 
@@ -80,31 +81,31 @@ def _link_population(records: pl.DataFrame, decisions: pl.DataFrame, model: Mode
             threshold=model.link_threshold,
             weigh=lambda left, right: weigh(connection, left, right, party_type, population),
         )
-    kept = pairs.where(pairs.weight >= model.review_threshold)
-    refused = partition.refused
     return Linked(
-        edges=_named(kept, record_no, EDGE_SCHEMA),
+        edges=_named(pairs.where(pairs.weight >= model.review_threshold), record_no),
         clusters=pl.DataFrame(
             {"record_no": record_no, "cluster": record_no[partition.label], "key": numbered["key"]},
             schema=CLUSTER_SCHEMA,
         ),
-        conflicts=_named(refused, record_no, EDGE_SCHEMA).with_columns(
-            reason=pl.Series(partition.reasons, dtype=pl.String)
-        ),
+        conflicts=_named(partition.refused, record_no, reason=pl.Series(partition.reasons, dtype=pl.String)),
     )
 
 
 def _edges_of(connection: duckdb.DuckDBPyConnection, table: str) -> clustering.Edges:
-    """Read a table of weighed pairs, heaviest first, ties by the smaller keys."""
-    pairs = connection.sql(f"SELECT l, r, weight FROM {table} ORDER BY weight DESC, l, r").to_arrow_table()  # noqa: S608
+    """Read a table of weighed pairs."""
+    pairs = connection.sql(f"SELECT l, r, weight, veto FROM {table}").to_arrow_table()  # noqa: S608
     left, right, weight = (pairs[name].to_numpy().astype(np.int64) for name in ("l", "r", "weight"))
-    return clustering.Edges(left, right, weight)
+    return clustering.Edges(left, right, weight, pairs["veto"].to_numpy())
 
 
-def _named(pairs: clustering.Edges, record_no: NDArray[np.int64], schema: pl.Schema) -> pl.DataFrame:
-    return pl.DataFrame(
-        {"a": record_no[pairs.left], "b": record_no[pairs.right], "weight": pairs.weight.astype(np.int32)},
-        schema=schema,
+def _named(pairs: clustering.Edges, record_no: NDArray[np.int64], **more: pl.Series) -> pl.DataFrame:
+    """Return pairs by record_no, heaviest first, ties to the smaller keys; with more columns where given."""
+    numbered = pl.DataFrame({"l": pairs.left, "r": pairs.right, "weight": pairs.weight}).with_columns(**more)
+    return numbered.sort(["weight", "l", "r"], descending=[True, False, False]).select(
+        a=pl.lit(record_no).gather("l"),
+        b=pl.lit(record_no).gather("r"),
+        weight=pl.col("weight").cast(pl.Int32),
+        **{name: pl.col(name) for name in more},
     )
 
 
@@ -154,7 +155,7 @@ def create_edges(
     party_type: str,
     population: Population,
 ) -> None:
-    """Make a table of ``l``, ``r``, ``weight`` INTEGER from a table of pairs.
+    """Make a table of ``l``, ``r``, ``weight`` INTEGER, ``veto`` BOOLEAN from a table of pairs.
 
     Args:
         connection: where ``record`` and the pairs are.
@@ -169,6 +170,8 @@ def create_edges(
     kept = ", ".join(f"a.{name}_surprise" for name in sorted(surprises))
     stranger = " + ".join(_weight_sql(one, population, against="stranger") for one in comparisons)
     relative = " + ".join(_weight_sql(one, population, against="relative") for one in comparisons)
+    vetoes = [f"{one.name} = {number}" for one in comparisons for number, level in enumerate(one.levels) if level.veto]
+    veto = " OR ".join(vetoes) or "false"
     connection.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE {table} AS
@@ -179,7 +182,7 @@ def create_edges(
         SELECT l, r, least(
             {population.stranger_prior} + {stranger},
             {population.relative_prior} + {relative}
-        )::INTEGER AS weight
+        )::INTEGER AS weight, {veto} AS veto
         FROM level
         """  # noqa: S608
     )

@@ -122,7 +122,7 @@ def test_contact_points_and_identifiers_are_sets_by_kind() -> None:
     assert found["ibans"] == ["NL91ABNA0417164300"]
     assert found["identifiers"] == ["crm_number:1234", "customer_number:1234"]
     assert found["registrations"] == ["chamber_of_commerce:12345678"]
-    assert found["national_ids"] == ["national_id:111222333"]
+    assert found["national_ids"] == ["111222333"]
 
 
 def test_dates_are_digits() -> None:
