@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import re
 import time
 from collections.abc import Iterable
@@ -109,7 +110,10 @@ class Access:
         try:
             await (self._refusal if refused else self._app)(scope, receive, watched)
         finally:
-            log.info(
+            probe = not scope["path"].startswith(self._guarded)  # they come every second
+            level = logging.DEBUG if probe else logging.INFO
+            log.log(
+                level,
                 "request",
                 method=scope["method"],
                 route=getattr(scope.get("route"), "path", None) or "no route",

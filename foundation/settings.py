@@ -7,6 +7,7 @@ secrets (see ``foundation.references``); they are kept as written and resolved o
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from foundation.document import Document, dotted, load, parse
-from foundation.errors import ConfigurationError, Problem
+from foundation.errors import ConfigurationError, Problem, did_you_mean
 from foundation.references import resolve
 
 ENV_PREFIX = "VOEG_"
@@ -138,9 +139,24 @@ def load_settings(estate: Path) -> Settings:
     file = estate / "conf" / "voeg.yaml"
     document = load(file) if file.exists() else parse("{}", file)
     try:
-        return Settings(**document.data)
+        settings = Settings(**document.data)
     except ValidationError as error:
         raise _located(error, document) from None
+    if idle := [*_variables_that_set_nothing()]:
+        raise ConfigurationError(idle)
+    return settings
+
+
+def _variables_that_set_nothing() -> Iterator[Problem]:
+    """Yield a problem for every ``VOEG_SECTION__NAME`` that is no setting; other ``VOEG_`` names are left alone."""
+    valid = [
+        f"{ENV_PREFIX}{section}__{name}".upper()
+        for section, field in Settings.model_fields.items()
+        for name in getattr(field.annotation, "model_fields", {})
+    ]
+    for name in sorted(os.environ):
+        if name.startswith(ENV_PREFIX) and "__" in name and name not in valid:
+            yield Problem(message=f"environment variable {name} sets nothing", remedy=did_you_mean(name, valid))
 
 
 def _located(error: ValidationError, document: Document) -> ConfigurationError:

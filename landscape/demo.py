@@ -134,6 +134,8 @@ def _mappings(estate: Estate) -> tuple[Mapping, ...]:
     wanted = {system.holding.source for system in ALL}
     found = tuple(mapping for mapping in estate.mappings if mapping.name in wanted)
     missing = sorted(wanted - {mapping.name for mapping in found})
+    if missing and estate.broken:
+        raise estate.broken
     if missing:
         raise ConfigurationError(
             Problem(

@@ -45,12 +45,8 @@ class Estate:
     settings: Settings
 
     @cached_property
-    def mappings(self) -> tuple[Mapping, ...]:
-        """All mappings, by source name.
-
-        Raises:
-            ConfigurationError: with the problems of all mappings together; also two that describe one source.
-        """
+    def _loaded(self) -> tuple[tuple[Mapping, ...], tuple[Problem, ...]]:
+        """The mappings that compile, by source name, and all that is wrong with the others."""
         found: dict[str, Mapping] = {}
         problems: list[Problem] = []
         for file in sorted((self.root / "mappings").glob("*.y*ml")):
@@ -64,10 +60,19 @@ class Estate:
                 problems.append(
                     mapping.document.problem(["source"], f"'{mapping.name}' is described by {other} too", "rename one")
                 )
-            found[mapping.name] = mapping
-        if problems:
-            raise ConfigurationError(problems)
-        return tuple(found[name] for name in sorted(found))
+            else:
+                found[mapping.name] = mapping
+        return tuple(found[name] for name in sorted(found)), tuple(problems)
+
+    @property
+    def mappings(self) -> tuple[Mapping, ...]:
+        """The mappings that compile, by source name; a broken one stops only itself (see ``broken``)."""
+        return self._loaded[0]
+
+    @property
+    def broken(self) -> ConfigurationError | None:
+        """All that is wrong with mappings that do not compile; two that describe one source are wrong too."""
+        return ConfigurationError(self._loaded[1]) if self._loaded[1] else None
 
     def load_mapping(self, file: Path) -> Mapping:
         """Read and compile one mapping of this estate, and validate its ``read:`` section."""
@@ -77,9 +82,10 @@ class Estate:
         return mapping
 
     def select(self, names: Iterable[str]) -> tuple[Mapping, ...]:
-        """Return the mappings of the named sources or systems; all when none is named.
+        """Return the mappings of the named sources or systems; all that compile when none is named.
 
         Raises:
+            ConfigurationError: a name is not known, and mappings are broken: it may be one of theirs.
             NotFound: a name is neither a source nor a system; names the nearest.
         """
         wanted = list(names)
@@ -87,6 +93,8 @@ class Estate:
             return self.mappings
         known = {mapping.name for mapping in self.mappings} | {mapping.system for mapping in self.mappings}
         unknown = [name for name in wanted if name not in known]
+        if unknown and self.broken:
+            raise self.broken
         if unknown:
             raise NotFound(
                 Problem(message=f"no source '{name}'", remedy=did_you_mean(name, sorted(known))) for name in unknown

@@ -23,6 +23,11 @@ class Format(StrEnum):
     PARQUET = "parquet"
     CSV = "csv"
 
+    @classmethod
+    def of(cls, file: Path) -> Format:
+        """Return the format that a file's name says, Parquet when it says none."""
+        return cls.CSV if file.suffix.lower() == ".csv" else cls.PARQUET
+
 
 def golden(store: Store, file: Path, format_: Format) -> int:
     """Write all golden records in the order of their ids; return how many.

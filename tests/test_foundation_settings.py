@@ -67,3 +67,11 @@ def test_a_secret_that_is_not_there_is_named_without_its_neighbours(tmp_path: Pa
     assert str(caught.value) == "environment variable BROKER_HOST is not set; set BROKER_HOST and run again"
     with pytest.raises(ConfigurationError, match="cannot read the secret file"):
         resolve("file:none", base=tmp_path)
+
+
+def test_a_variable_that_sets_nothing_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOEG_STOER__URL", "sqlite:///b.db")
+    monkeypatch.setenv("VOEG_LANDSCAPE_PASSWORD", "a name of somebody else's")
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(tmp_path)
+    assert str(caught.value) == "environment variable VOEG_STOER__URL sets nothing; did you mean 'VOEG_STORE__URL'?"

@@ -91,10 +91,10 @@ def test_a_million_source_records(estate: Path, run: Any, odbc_sqlite_driver: st
     records = status["totals"]["source_records"]
     _report(stages, records, size)
 
-    for source in first.answer:
+    for source in first.answer["sources"]:
         assert source["ok"], source["problems"]
         assert source["read"] == source["landed"] + source["unchanged"] + source["quarantined"] + source["filtered"]
-    assert sum(source["landed"] for source in again.answer) == 0
+    assert sum(source["landed"] for source in again.answer["sources"]) == 0
     assert records > 0.9 * RECORDS
     assert 0 < resolved.answer["entities"] < records
     assert status["totals"]["golden_records"] == resolved.answer["entities"]

@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from landed import CONTRACTS, CRM, NOW, PRODUCTS, Landed, Row, batch, delta, map
 from polars.testing import assert_frame_equal
 from sqlalchemy import select, text
 
-from adapters.base import Batch, Cursor
+from adapters.base import Batch, Cursor, Unreadable
 from canonical_model.schema import Kind
 from foundation.errors import HeldError, SourceError, StoreError
 from store import bulk, leases, quarantine, records, references, sources, suppression, tables
@@ -288,6 +289,13 @@ def test_filtered_rows_are_counted_and_field_errors_told(landed: Landed) -> None
 
 
 # Satellites -----------------------------------------------------------------------------------------------------
+
+
+def test_values_that_the_adapter_could_not_read_are_told_with_the_run(landed: Landed) -> None:
+    lost = Unreadable(path="phone", count=3, places=("F: record 1, offset 9",))
+    read = replace(batch("crm", [{"id": "1", "name": "Jansen"}]), unreadable=(lost,))
+    run = land(landed.store, mapping(CRM), lambda _: iter([read, read]), now=NOW, actor="test")
+    assert [(error.path, error.reason, error.count) for error in run.field_errors] == [("read.phone", "unreadable", 6)]
 
 
 def test_a_satellite_is_attached_to_its_party_whoever_comes_first(landed: Landed) -> None:

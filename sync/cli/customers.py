@@ -22,6 +22,12 @@ from sync.cli.console import (
 )
 from sync.customer import KINDS, Customers, Key
 
+_OUTCOMES = {
+    "not_found": "no customer has it",
+    "too_common": "too many have it to mean anything",
+    "invalid": "no such number exists",
+}
+
 customer_app = typer.Typer(help="Golden records of single customers.", no_args_is_help=True)
 
 
@@ -56,7 +62,9 @@ def find(
         return
     for key in found.keys:
         if key.outcome != "found":
-            note(f"{key.kind}: {key.outcome.replace('_', ' ')}")
+            note(f"{key.kind.replace('_', ' ')}: {_OUTCOMES[key.outcome]}")
+    if not found.customers:
+        return
     print_table(
         None,
         ("customer", "found by", "shared by"),

@@ -8,7 +8,7 @@ import threading
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -39,7 +39,9 @@ model_app = typer.Typer(help="The identity model.", no_args_is_help=True)
 export_app = typer.Typer(help="Write results to a file.", no_args_is_help=True)
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")]
-FormatOption = Annotated[Format, typer.Option("--format", help="Parquet for machines, CSV for spreadsheets.")]
+FormatOption = Annotated[
+    Format | None, typer.Option("--format", help="Parquet for machines, CSV for spreadsheets; as the file is called.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -92,19 +94,22 @@ def resolve(estate: EstateOption = HERE, as_json: JsonOption = False) -> None:
     """Decide who is who, compute golden records, and put events into the outbox."""
     report = resolve_here(open_here(estate))
     if as_json:
-        print_json(
-            {
-                "model": report.model,
-                "packaged_prior": report.prior,
-                "anew": report.anew,
-                "records": report.records,
-                "entities": report.entities,
-                "events": report.events,
-                "seconds": {stage: round(seconds, 3) for stage, seconds in report.seconds.items()},
-            }
-        )
+        print_json(resolved_as_dict(report))
     else:
         print_resolved(report)
+
+
+def resolved_as_dict(report: Resolved) -> dict[str, Any]:
+    """Return what a resolve did as JSON-ready data."""
+    return {
+        "model": report.model,
+        "packaged_prior": report.prior,
+        "anew": report.anew,
+        "records": report.records,
+        "entities": report.entities,
+        "events": report.events,
+        "seconds": {stage: round(seconds, 3) for stage, seconds in report.seconds.items()},
+    }
 
 
 def resolve_here(here: Estate) -> Resolved:
@@ -170,13 +175,16 @@ def publish_forever(here: Estate) -> Published:
 
 @export_app.command("golden")
 @reports_errors
-def export_golden(file: FileArgument, format_: FormatOption = Format.PARQUET, estate: EstateOption = HERE) -> None:
+def export_golden(file: FileArgument, format_: FormatOption = None, estate: EstateOption = HERE) -> None:
     """Write all golden records. The file holds personal data, sensitive fields included."""
-    note(f"{export_golden_rows(open_here(estate).store, file, format_):,} golden records in {file}")
+    rows = export_golden_rows(open_here(estate).store, file, format_ or Format.of(file))
+    note(f"{rows:,} golden records in {file}")
 
 
 @export_app.command("crosswalk")
 @reports_errors
-def export_crosswalk(file: FileArgument, format_: FormatOption = Format.PARQUET, estate: EstateOption = HERE) -> None:
+def export_crosswalk(file: FileArgument, format_: FormatOption = None, estate: EstateOption = HERE) -> None:
     """Write which source record belongs to which entity: data_source, record_id, entity_id."""
-    note(f"{export_crosswalk_rows(open_here(estate).store, file, format_):,} source records in {file}")
+    note(
+        f"{export_crosswalk_rows(open_here(estate).store, file, format_ or Format.of(file)):,} source records in {file}"
+    )

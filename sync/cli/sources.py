@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from foundation.errors import VoegError
 from sync.check import check as check_sources
 from sync.cli.console import (
     HERE,
@@ -22,7 +23,9 @@ from sync.cli.console import (
     progress,
     reports_errors,
 )
+from sync.cli.golden_records import print_resolved, resolve_here, resolved_as_dict
 from sync.discover import discover as discover_sources
+from sync.estate import Estate
 from sync.preview import preview as preview_source
 from sync.run import SourceRun
 from sync.run import sync as sync_sources
@@ -53,7 +56,7 @@ def check(sources: SourcesArgument = None, estate: EstateOption = HERE, as_json:
                     "system": result.system,
                     "ok": result.error is None,
                     "message": result.message,
-                    "problems": [str(problem) for problem in result.error.problems] if result.error else [],
+                    "problems": _problems(result.error),
                 }
                 for result in results
             ]
@@ -64,8 +67,7 @@ def check(sources: SourcesArgument = None, estate: EstateOption = HERE, as_json:
         for result in results:
             if result.error:
                 print_error(result.error)
-    if any(result.error for result in results):
-        raise typer.Exit(1)
+    _end(here, sources, failed=any(result.error for result in results))
 
 
 @reports_errors
@@ -106,10 +108,10 @@ def preview(
         print_json({"records": records, "rejects": rejects, "field_errors": mapped.field_errors.to_dicts()})
         return
     for record in records:
-        title = f"{record.pop('kind')} {record.pop('record_id')} (row {record.pop('row')})"
+        title = f"{record.pop('kind')} {record.pop('record_id')} (row {record.pop('row') + 1})"
         print_table(title, ("field", "value"), list(by_path(record).items()))
     for reject in rejects:
-        note(f"row {reject['row']} would be quarantined: {reject['path']} {reject['reason']}")
+        note(f"row {reject['row'] + 1} would be quarantined: {reject['path']} {reject['reason']}")
     for path, reason, count in mapped.field_errors.select("path", "reason", "count").iter_rows():
         note(f"{path}: {reason}, {count:,} left empty")
     if not records and not rejects:
@@ -140,8 +142,7 @@ def mapping_test(sources: SourcesArgument = None, estate: EstateOption = HERE, a
             for outcome in found:
                 for problem in outcome.problems:
                     note(str(problem))
-    if failed:
-        raise typer.Exit(1)
+    _end(here, sources, failed=bool(failed))
 
 
 @reports_errors
@@ -166,16 +167,35 @@ def sync(
             bars.remove_task(bar[run.source])
             runs.append(run)
     runs.sort(key=lambda run: run.source)
+    resolved = resolve_here(here) if resolve else None
     if as_json:
-        print_json([run_as_dict(run) for run in runs])
+        print_json(
+            {
+                "sources": [run_as_dict(run) for run in runs],
+                "resolved": resolved_as_dict(resolved) if resolved else None,
+                "broken_mappings": _problems(None if sources else here.broken),
+            }
+        )
     else:
         print_runs(runs)
-    if resolve:
-        from sync.cli.golden_records import resolve as resolve_command  # noqa: PLC0415  (the resolver is heavy)
+        if resolved:
+            print_resolved(resolved)
+    _end(here, sources, failed=any(run.error for run in runs))
 
-        resolve_command(estate=estate, as_json=as_json)
-    if any(run.error for run in runs):
+
+def _end(here: Estate, sources: list[str] | None, *, failed: bool) -> None:
+    """End a command about all sources: those whose mapping is broken were left out, and that is a failure."""
+    broken = None if sources else here.broken
+    if broken:
+        print_error(broken)
+    elif not here.mappings:
+        note(f"there are no mappings in {here.root / 'mappings'}; docs/mapping.md says how to write one")
+    if failed or broken:
         raise typer.Exit(1)
+
+
+def _problems(error: VoegError | None) -> list[str]:
+    return [str(problem) for problem in error.problems] if error else []
 
 
 def run_as_dict(run: SourceRun) -> dict[str, Any]:
@@ -193,7 +213,7 @@ def run_as_dict(run: SourceRun) -> dict[str, Any]:
         "filtered": counts.filtered if counts else None,
         "deleted": counts.deleted if counts else None,
         "field_errors": [asdict(error) for error in counts.field_errors] if counts else [],
-        "problems": [str(problem) for problem in run.error.problems] if run.error else [],
+        "problems": _problems(run.error),
     }
 
 
