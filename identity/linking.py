@@ -111,7 +111,7 @@ def _named(pairs: clustering.Edges, record_no: NDArray[np.int64], **more: pl.Ser
 
 @contextmanager
 def database() -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open an in-memory DuckDB that is quiet and leaves a core to others."""
+    """Open an in-memory DuckDB that draws no progress bar."""
     connection = duckdb.connect(":memory:")
     try:
         connection.execute("SET enable_progress_bar = false")
