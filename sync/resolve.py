@@ -153,8 +153,7 @@ def _assign(store: Store, held: Held, model: Model, report: Resolved) -> Assignm
     with store.write(held) as connection:
         resolving.replace_edges(connection, linked.edges, model_no)
         next_id = bulk.allocate(connection, "entity", 0)
-    new = linked.clusters.join(features.select("record_no", "key"), on="record_no")
-    assignment = assign(old, new, retired, next_id)
+    assignment = assign(old, linked.clusters, retired, next_id)
     with store.write(held) as connection:
         bulk.allocate(connection, "entity", assignment.next_id - next_id)
     report.records = features.height

@@ -1,6 +1,8 @@
 """Logs say names and counts, never a customer's details."""
 
+import io
 import json
+import sys
 
 import pytest
 import structlog
@@ -23,3 +25,14 @@ def test_the_level_of_the_settings_holds(capsys: pytest.CaptureFixture[str]) -> 
     structlog.get_logger().info("quiet")
     structlog.get_logger().warning("loud")
     assert [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()] == ["loud"]
+
+
+def test_logs_go_to_what_is_standard_error_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream of the time of configuration may be closed by now, e.g. where a daemon reopened its own."""
+    before = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", before)
+    configure(LogSettings())
+    before.close()
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    structlog.get_logger().info("still here")
+    assert "still here" in sys.stderr.getvalue()
