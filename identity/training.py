@@ -353,7 +353,7 @@ def _patterns(
         FROM (
             SELECT {levels}
             FROM candidate JOIN record a ON a.i = l JOIN record b ON b.i = r
-            WHERE (l * 7919 + r) % {every} = 0
+            WHERE (l::BIGINT * 7919 + r) % {every} = 0
         )
         GROUP BY {names}
         ORDER BY {names}
