@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from sqlalchemy import select
+from sqlalchemy import insert, select, update
 
-from store import bulk, records, tables
+from store import bulk, records, tables, work
 from store.engine import Store
 from sync.estate import Estate, open_estate
 from sync.resolve import Resolved, resolve
@@ -282,3 +282,35 @@ def _without_times(provenance: dict[str, dict[str, Any]]) -> dict[str, Any]:
     return {
         path: {key: value for key, value in origin.items() if key != "since"} for path, origin in provenance.items()
     }
+
+
+# What stewards decide -------------------------------------------------------------------------------------------
+
+
+def decide(store: Store, kind: str, one: Key, other: Key) -> int:
+    """Write down what a steward decided about two source records; return the decision's number."""
+    record, source = tables.source_record, tables.source
+    statement = select(source.c.name, record.c.record_id, record.c.record_no)
+    found = frame(store, statement.join(source, source.c.source_no == record.c.source_no))
+    a, b = sorted(number for name, key, number in found.iter_rows() if (name, key) in (one, other))
+    values = {
+        "a": a,
+        "b": b,
+        "kind": kind,
+        "author": "steward",
+        "reason": "asked them",
+        "decided_at": datetime.now(UTC),
+    }
+    with store.write() as connection:
+        made = connection.execute(insert(tables.decision).values(values).returning(tables.decision.c.decision_id))
+        work.add(connection, pl.Series([a, b]))
+        return int(made.scalar_one())
+
+
+def revoke(store: Store, decision: int) -> None:
+    """Take a decision back."""
+    this = tables.decision.c.decision_id == decision
+    with store.write() as connection:
+        revoked = update(tables.decision).where(this).values(revoked_at=datetime.now(UTC), revoked_by="steward")
+        a, b = connection.execute(revoked.returning(tables.decision.c.a, tables.decision.c.b)).one()
+        work.add(connection, pl.Series([a, b]))

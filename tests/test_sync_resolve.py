@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from estates import EstateFolder, Key, Row, frame, lookup_keys, members, outbox, partition
-from sqlalchemy import insert, select, update
+from estates import EstateFolder, Row, decide, frame, lookup_keys, members, outbox, partition, revoke
+from sqlalchemy import select
 
 from foundation.errors import StoreError
 from store import leases, tables
@@ -164,24 +164,6 @@ class Resolving:
         payload: dict[str, Any] = json.loads(found["payload"])
         return payload
 
-    def decide(self, kind: str, one: Key, other: Key) -> None:
-        """Write down what a steward decided about two source records."""
-        record, source = tables.source_record, tables.source
-        numbers = frame(
-            self.store,
-            select(source.c.name, record.c.record_id, record.c.record_no).join(
-                source, source.c.source_no == record.c.source_no
-            ),
-        )
-        a, b = sorted(number for name, key, number in numbers.iter_rows() if (name, key) in (one, other))
-        with self.store.write() as connection:
-            connection.execute(
-                insert(tables.decision).values(
-                    a=a, b=b, kind=kind, author="steward", reason="looked at it", decided_at=self.now
-                )
-            )
-            connection.execute(insert(tables.work), [{"record_no": a}, {"record_no": b}])
-
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def resolving(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Resolving]:
@@ -274,7 +256,7 @@ def separate(resolving: Resolving) -> tuple[int, int]:
 def test_a_merge_tells_the_absorbed_one_where_it_went(resolving: Resolving):
     separate(resolving)
     one, two = resolving.entity_of("crm", "1"), resolving.entity_of("crm", "2")
-    resolving.decide("must_link", ("crm", "1"), ("crm", "2"))
+    decide(resolving.store, "must_link", ("crm", "1"), ("crm", "2"))
     events = resolving.resolve()
     stays = resolving.entity_of("crm", "1")
     gone = two if stays == one else one
@@ -296,14 +278,13 @@ def test_a_merge_tells_the_absorbed_one_where_it_went(resolving: Resolving):
 def test_a_split_gives_the_id_back_and_goes_on_counting_versions(resolving: Resolving):
     separate(resolving)
     one, two = resolving.entity_of("crm", "1"), resolving.entity_of("crm", "2")
-    resolving.decide("must_link", ("crm", "1"), ("crm", "2"))
+    decision = decide(resolving.store, "must_link", ("crm", "1"), ("crm", "2"))
     resolving.resolve()
     stays = resolving.entity_of("crm", "1")
     gone = two if stays == one else one
-    with resolving.store.write() as connection:
-        connection.execute(update(tables.decision).values(revoked_at=resolving.now, revoked_by="steward"))
+    revoke(resolving.store, decision)
     resolving.now += timedelta(hours=1)
-    resolving.decide("never_link", ("crm", "1"), ("crm", "2"))
+    decide(resolving.store, "never_link", ("crm", "1"), ("crm", "2"))
     events = resolving.resolve()
     assert sorted(told(events)) == sorted([(gone, 3, "created"), (stays, 3, "split")])
     (split,) = (event for event in events if event["type"] == "split")
@@ -319,7 +300,7 @@ def test_never_link_keeps_apart_what_the_evidence_puts_together(resolving: Resol
     resolving.run()
     assert len(partition(resolving.store)) == 1
     together = resolving.entity_of("crm", "1")
-    resolving.decide("never_link", ("crm", "1"), ("crm", "2"))
+    decide(resolving.store, "never_link", ("crm", "1"), ("crm", "2"))
     events = resolving.resolve()
     assert len(partition(resolving.store)) == 2
     apart = ({resolving.entity_of("crm", "1"), resolving.entity_of("crm", "2")} - {together}).pop()
@@ -449,12 +430,11 @@ def test_products_follow_their_customer_through_merge_and_split(resolving: Resol
     one, two = resolving.entity_of("crm", "1"), resolving.entity_of("crm", "2")
     assert numbers_of(resolving, one) == {"1111"}
     assert numbers_of(resolving, two) == {"2222"}
-    resolving.decide("must_link", ("crm", "1"), ("crm", "2"))
+    decision = decide(resolving.store, "must_link", ("crm", "1"), ("crm", "2"))
     resolving.resolve()
     assert numbers_of(resolving, resolving.entity_of("crm", "1")) == {"1111", "2222"}
-    with resolving.store.write() as connection:
-        connection.execute(update(tables.decision).values(revoked_at=resolving.now, revoked_by="steward"))
-    resolving.decide("never_link", ("crm", "1"), ("crm", "2"))
+    revoke(resolving.store, decision)
+    decide(resolving.store, "never_link", ("crm", "1"), ("crm", "2"))
     resolving.resolve()
     assert numbers_of(resolving, one) == {"1111"}
     assert numbers_of(resolving, two) == {"2222"}
