@@ -164,8 +164,8 @@ class Change:
     entities: pl.DataFrame  # entity_id, state, redirect_to, version, created_at, updated_at, retired_at
     golden: pl.DataFrame  # entity_id, version, payload, provenance, recorded_at, due_at: new or with other content
     superseded: pl.DataFrame  # entity_id, version, payload, provenance, recorded_at: versions now past
-    lookup_keys: pl.DataFrame  # entity_id, kind, value, current: all of the entities in ``looked_up``
-    looked_up: pl.Series  # entities of which the look-up keys are replaced
+    lookup_keys: pl.DataFrame  # entity_id, kind, value, current: all that the entities have now
+    looked_up: pl.Series  # entities that may have had look-up keys before: those are replaced
     gone: pl.Series  # entities that have no golden record any more
     events: pl.DataFrame  # entity_id, version, type, changed_paths, cause, related, created_at: in order
     done: pl.Series  # seq of the queue entries that this answers

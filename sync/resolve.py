@@ -109,9 +109,10 @@ def resolve(
                     with store.write(held) as connection:
                         resolving.write(connection, change, now=now, actor=actor)
                     _count(report, change.events)
-                    advance(change.looked_up.len())
+            advance(batch.height)
         with store.write(held) as connection:
-            resolving.finish(connection, model.version, queue["seq"])
+            unanswered = queue.join(plan.work, on="seq", how="anti")["seq"]  # of parties gone before they had an id
+            resolving.finish(connection, model.version, unanswered)
         references.attach(store, held)
     log.info("resolved", records=report.records, entities=report.entities, events=report.events)
     return report
@@ -311,7 +312,7 @@ def _change(plan: _Plan, after: pl.DataFrame, keys: pl.DataFrame) -> Change:
             "entity_id", "version", "payload", "provenance", "recorded_at"
         ),
         lookup_keys=keys.join(ids, on="entity_id", how="semi"),
-        looked_up=ids["entity_id"],
+        looked_up=after.filter(pl.col("version").is_not_null())["entity_id"],
         gone=after.filter(~pl.col("lives"))["entity_id"],
         events=_events(versioned),
         done=plan.work.join(ids, on="entity_id", how="semi")["seq"],
