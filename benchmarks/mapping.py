@@ -13,7 +13,7 @@ import polars as pl
 
 from benchmarks.floors import FLOORS, absent
 from benchmarks.measure import ROOT, Absent, Argument, Comparison, Side, Work, compare
-from transform import mapping
+from transform.mapping import load
 
 FOLDER = FLOORS / "mapping"
 LANGUAGE = ROOT / "benchmarks" / "mapping.yaml"
@@ -44,7 +44,7 @@ def stage(folder: str, *, phones: bool) -> Work:
     file.write_text(text if phones else text.partition("      phones:\n")[0], encoding="utf-8")
     rows = pl.read_parquet(Path(folder) / "raw.parquet").to_arrow()
     batches = rows.combine_chunks().to_batches(max_chunksize=BATCH_ROWS)
-    plan = mapping.load(file).plan.bind(rows.schema)
+    plan = load(file).plan.bind(rows.schema)
 
     def work() -> int:
         mapped = 0
