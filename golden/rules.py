@@ -8,10 +8,12 @@ is given a rule of its own goes its own way.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from functools import cache
+from functools import cache, cached_property
 from types import MappingProxyType
 
 import pyarrow as pa
@@ -50,7 +52,7 @@ class Choice:
     keep_of: Mapping[str, Keep] = field(default_factory=dict)  # of a list: exceptions by kind of element
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Rules:
     """The rules of an estate."""
 
@@ -62,6 +64,14 @@ class Rules:
     def choice(self, name: str) -> Choice:
         """Return the choice for a field group, a field or a satellite list."""
         return self.choices.get(name) or Choice(rule=self.default, sources=self.sources, keep_of=_keep_of(name))
+
+    @cached_property
+    def digest(self) -> str:
+        """Hash of everything here that can change a golden record."""
+        named = {*self.sources, *(source for choice in self.choices.values() for source in choice.sources)}
+        systems = {source: system for source, system in self.systems.items() if system in named}
+        everything = [self.default, self.sources, {name: asdict(one) for name, one in self.choices.items()}, systems]
+        return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:16]
 
     def scalars(self) -> Iterator[tuple[tuple[str, ...], Choice]]:
         """Yield the sets of single-valued party fields that are decided together, each with its choice."""

@@ -39,8 +39,15 @@ from store.tables import (
 PARTY_ROWS = 50_000
 """Parties decoded at a time: some 100 MB."""
 
-RESOLVED_WITH = "resolved_with"
-"""The state that holds the model version by which the clusters were last made completely."""
+_MODEL, _RULES = "resolved_with_model", "resolved_with_rules"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeWith:
+    """What entities and golden records were last made with, completely; None before the first time."""
+
+    model: str | None  # version of the model
+    rules: str | None  # digest of the survivorship rules
 
 
 # What there is --------------------------------------------------------------------------------------------------
@@ -95,9 +102,11 @@ def decisions(connection: Connection) -> pl.DataFrame:
     )
 
 
-def resolved_with(connection: Connection) -> str | None:
-    """Return the model version by which the clusters were last made completely."""
-    return connection.scalar(select(state.c.value).where(state.c.key == RESOLVED_WITH))
+def made_with(connection: Connection) -> MadeWith:
+    """Return what entities and golden records were last made with, completely."""
+    found = connection.execute(select(state.c.key, state.c.value).where(state.c.key.in_((_MODEL, _RULES))))
+    kept = {row.key: row.value for row in found}
+    return MadeWith(model=kept.get(_MODEL), rules=kept.get(_RULES))
 
 
 def due(connection: Connection, today: datetime) -> pl.Series:
@@ -192,9 +201,10 @@ def replace_edges(connection: Connection, edges: pl.DataFrame, model_no: int | N
     bulk.insert(connection, edge, ordered.with_columns(model_no=pl.lit(model_no, pl.Int64)))
 
 
-def finish(connection: Connection, model_version: str, done: pl.Series) -> None:
-    """Say that the clusters are complete for a model version, and that these queue entries are answered."""
-    bulk.upsert(connection, state, pl.DataFrame({"key": [RESOLVED_WITH], "value": [model_version]}))
+def finish(connection: Connection, made_with: MadeWith, done: pl.Series) -> None:
+    """Say with what everything was made completely, and that these queue entries are answered."""
+    values = {"key": [_MODEL, _RULES], "value": [made_with.model, made_with.rules]}
+    bulk.upsert(connection, state, pl.DataFrame(values))
     bulk.delete(connection, work, done.to_frame("seq"))
 
 

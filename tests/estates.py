@@ -83,6 +83,11 @@ class EstateFolder:
         self._opened = None
         return self.write(f"mappings/{source[1]}.yaml", mapping)
 
+    def rule(self, survivorship: str) -> Path:
+        """Write the survivorship rules."""
+        self._opened = None
+        return self.write("conf/survivorship.yaml", survivorship)
+
     @property
     def here(self) -> Estate:
         """The estate, opened."""

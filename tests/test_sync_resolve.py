@@ -215,6 +215,18 @@ def test_a_value_that_changes_makes_a_version_and_names_its_path(resolving: Reso
     assert resolving.entity(saskia)["updated_at"] == resolving.now
 
 
+def test_other_survivorship_rules_make_everything_anew(resolving: Resolving):
+    resolving.crm(row("1", SASKIA, changed="2024-01-01"), row("2", WOUTER))
+    resolving.shop(row("a", SASKIA, changed="2025-01-01", email="s@example.org"))
+    resolving.run()
+    saskia = resolving.entity_of("crm", "1")
+    assert resolving.golden(saskia)["emails"] == [{"address": "s@example.org"}]
+    resolving.estate.rule("version: 1\nfields:\n  emails: {rule: source_priority, sources: [crm]}\n")
+    assert told(resolving.resolve()) == [(saskia, 2, "changed")]
+    assert resolving.golden(saskia)["emails"] == [{"address": "saskia@example.org"}]
+    assert resolving.resolve() == []
+
+
 def test_only_values_make_events_not_where_they_come_from(resolving: Resolving):
     resolving.crm(row("1", SASKIA, changed="2026-01-01"))
     resolving.run()
