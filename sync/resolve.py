@@ -101,10 +101,10 @@ def resolve(
         report.anew = True
         stage("who is who", None)
         with report.timed("who is who"):
-            assignment = _assign(store, held, model, report)
-            plan = _plan(store, assignment, queue, due)
+            old, assignment = _assign(store, held, model, report)
+            plan = _plan(old, assignment, queue, due)
         stage("golden records", plan.affected.height)
-        for batch in _batches(plan):
+        for batch in _cut(plan.affected, BATCH_ENTITIES):
             with report.timed("golden records"):
                 changes = list(_changes(store, plan, batch, rules, now=now))
             with report.timed("write"):
@@ -145,8 +145,8 @@ class _Plan:
     work: pl.DataFrame  # seq, entity_id: the queue entries that an affected entity answers
 
 
-def _assign(store: Store, held: Held, model: Model, report: Resolved) -> Assignment:
-    """Link all live parties and give every cluster its id."""
+def _assign(store: Store, held: Held, model: Model, report: Resolved) -> tuple[pl.DataFrame, Assignment]:
+    """Link all live parties and give every cluster its id; return the crosswalk as it stands, and as it should be."""
     features = landed_features(store)
     with store.read() as connection:
         decisions = resolving.decisions(connection)
@@ -162,14 +162,12 @@ def _assign(store: Store, held: Held, model: Model, report: Resolved) -> Assignm
         bulk.allocate(connection, "entity", assignment.next_id - next_id)
     report.records = features.height
     report.entities = assignment.crosswalk["entity_id"].n_unique()
-    return assignment
+    return old, assignment
 
 
-def _plan(store: Store, assignment: Assignment, queue: pl.DataFrame, due: pl.Series) -> _Plan:
+def _plan(old: pl.DataFrame, assignment: Assignment, queue: pl.DataFrame, due: pl.Series) -> _Plan:
     """Find the affected entities: those whose members moved, changed or fall due."""
-    with store.read() as connection:
-        was = resolving.clusters(connection).rename({"entity_id": "was"})
-    both = was.join(assignment.crosswalk, on="record_no", how="full", coalesce=True)
+    both = old.rename({"entity_id": "was"}).join(assignment.crosswalk, on="record_no", how="full", coalesce=True)
     touched = queue.join(both, on="record_no").with_columns(pl.coalesce("entity_id", "was").alias("answers"))
     units = assignment.changes.select("entity_id", pl.col("group").alias("unit")).unique()
     entities = pl.concat([units["entity_id"], touched["entity_id"], touched["was"], due]).drop_nulls().unique()
@@ -190,12 +188,8 @@ def _plan(store: Store, assignment: Assignment, queue: pl.DataFrame, due: pl.Ser
     )
 
 
-def _batches(plan: _Plan) -> Iterator[pl.DataFrame]:
-    """Cut the affected entities into batches of about ``BATCH_ENTITIES``; no unit is cut."""
-    yield from _cut(plan.affected, BATCH_ENTITIES)
-
-
 def _cut(affected: pl.DataFrame, size: int) -> Iterator[pl.DataFrame]:
+    """Cut entities into pieces of about ``size``; no unit is cut."""
     pieces = affected.with_row_index("row").with_columns((pl.col("row") // size).first().over("unit").alias("piece"))
     for _, part in pieces.group_by("piece", maintain_order=True):
         yield part.select("entity_id", "unit")

@@ -23,6 +23,12 @@ def test_the_settings_that_init_writes_are_the_defaults() -> None:
     assert load_settings(Path(__file__).parent.parent / "sync" / "templates") == Settings()
 
 
+@pytest.mark.parametrize("name", ["voeg.yaml", "survivorship.yaml"])
+def test_init_writes_what_the_project_itself_starts_from(name: str) -> None:
+    project = Path(__file__).parent.parent
+    assert (project / "sync" / "templates" / "conf" / name).read_bytes() == (project / "conf" / name).read_bytes()
+
+
 def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     estate = estate_with(tmp_path, "store: {url: 'sqlite:///a.db'}\nphone: {region: BE}\n")
     monkeypatch.setenv("VOEG_STORE__URL", "sqlite:///b.db")

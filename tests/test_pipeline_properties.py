@@ -257,6 +257,7 @@ def test_a_snapshot_that_loses_much_is_held_until_it_is_accepted(fresh: Callable
     assert counts(estate.sync("crm")["crm"])["deleted"] == 2
     deliver(estate, people[:6])
     assert estate.sync("crm")["crm"].error
+    assert estate.voeg("sync", "--accept").returncode == 2  # never for all sources at once
     accepted = estate.voeg("sync", "crm", "--accept", "--resolve")
     assert accepted.returncode == 0, accepted.stderr
     assert {key for cluster in partition(estate.store) for _, key in cluster} == {"0", "1", "2", "3", "4", "5"}

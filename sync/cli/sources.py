@@ -150,12 +150,14 @@ def sync(
     sources: SourcesArgument = None,
     resolve: Annotated[bool, typer.Option("--resolve", help="Resolve identities afterwards.")] = False,
     accept: Annotated[
-        bool, typer.Option("--accept", help="Accept the vanished records of held sources this once.")
+        bool, typer.Option("--accept", help="Accept that records of the named sources vanished, this once.")
     ] = False,
     estate: EstateOption = HERE,
     as_json: JsonOption = False,
 ) -> None:
     """Read, map and land sources. One that fails stops only itself; the exit code then is 1."""
+    if accept and not sources:
+        raise typer.BadParameter("name the sources of which records are really gone", param_hint="--accept")
     here = open_here(estate)
     mappings = here.select(sources or [])
     runs: list[SourceRun] = []
