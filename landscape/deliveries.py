@@ -16,8 +16,8 @@ from typing import Protocol
 
 import polars as pl
 
-from adapters.mainframe import layout as copybooks
-from adapters.mainframe.encode import encode
+from adapters.mainframe.copybook import layout as copybooks
+from adapters.mainframe.encoder import encode
 
 
 class Delivery(Protocol):

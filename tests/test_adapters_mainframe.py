@@ -8,8 +8,8 @@ import pytest
 
 from adapters.base import Adapter
 from adapters.mainframe import Mainframe, MainframeOptions
-from adapters.mainframe.encode import encode
-from adapters.mainframe.layout import fields, load
+from adapters.mainframe.copybook.layout import fields, load
+from adapters.mainframe.encoder import encode
 from foundation.errors import ConfigurationError, SourceError, SourceUnavailable
 
 COPYBOOK = """\

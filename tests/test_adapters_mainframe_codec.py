@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.mainframe import codepage, parser
-from adapters.mainframe.encode import EncodeError, encode
-from adapters.mainframe.layout import Field, Layout, compile_layout, fields
-from adapters.mainframe.plan import Decoded, Decoder
+from adapters.mainframe import codepages
+from adapters.mainframe.copybook import parser
+from adapters.mainframe.copybook.layout import Field, Layout, compile_layout, fields
+from adapters.mainframe.decoder import Decoded, Decoder
+from adapters.mainframe.encoder import EncodeError, encode
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def layout_of(*lines: str) -> Layout:
 
 def decode(layout: Layout, content: bytes, code_page: str = "cp037") -> Decoded:
     rows = np.frombuffer(content, np.uint8).reshape(-1, layout.length)
-    return Decoder(layout, codepage.get(code_page)).decode(rows)
+    return Decoder(layout, codepages.get(code_page)).decode(rows)
 
 
 def values_of(column: pa.ChunkedArray | pa.Array) -> list[object]:
@@ -90,12 +91,12 @@ def as_array(values: list[Decimal | None], kind: pa.DataType) -> pa.Array:
 
 
 @given(
-    page=st.sampled_from(codepage.BUILT_IN),
+    page=st.sampled_from(codepages.BUILT_IN),
     width=st.integers(1, 40),
     data=st.data(),
 )
 def test_text_comes_back_trimmed(page: str, width: int, data: st.DataObject):
-    known = sorted(set(codepage.get(page).characters) - {"\N{REPLACEMENT CHARACTER}"})
+    known = sorted(set(codepages.get(page).characters) - {"\N{REPLACEMENT CHARACTER}"})
     texts = data.draw(st.lists(st.none() | st.text(known, max_size=width), max_size=5))
     layout = layout_of("05 FILLER PIC X(3).", f"05 T PIC X({width}).")
     content = encode(layout, pa.table({"T": pa.array(texts, pa.string())}), code_page=page)
@@ -186,7 +187,7 @@ def plain_value(piece: bytes, field: Field) -> Decimal | None:
 def test_text_of_any_bytes_is_text(length: int, seed: bytes):
     layout = layout_of("05 A PIC X(7).", "05 B PIC X(3).")
     content = (seed * 10 * (length + 1))[: length * 10].ljust(length * 10, b"\x40")
-    page = codepage.get("cp500")
+    page = codepages.get("cp500")
     decoded = decode(layout, content, "cp500")
     for i in range(length):
         record = content[i * 10 : i * 10 + 10]

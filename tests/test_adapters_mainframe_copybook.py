@@ -5,8 +5,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from adapters.mainframe import parser
-from adapters.mainframe.layout import Layout, compile_layout, fields
+from adapters.mainframe.copybook import parser
+from adapters.mainframe.copybook.layout import Layout, compile_layout, fields
 from foundation.errors import ConfigurationError
 
 COPYBOOK = Path("customer.cpy")

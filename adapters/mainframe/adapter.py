@@ -12,10 +12,10 @@ import numpy as np
 
 from adapters import paths
 from adapters.base import Batch, Check, Column, Cursor, Discovered, ReadOptions, Unreadable
-from adapters.mainframe import codepage
-from adapters.mainframe.layout import Layout, fields
-from adapters.mainframe.layout import load as load_layout
-from adapters.mainframe.plan import Decoder
+from adapters.mainframe import codepages
+from adapters.mainframe.copybook.layout import Layout, fields
+from adapters.mainframe.copybook.layout import load as load_layout
+from adapters.mainframe.decoder import Decoder
 from foundation.errors import Location, Problem, SourceError, SourceUnavailable
 
 _CHUNK_BYTES = 16 << 20  # bounds memory where records are long
@@ -120,7 +120,7 @@ class Mainframe:
                 start += len(rows)
 
     def _decoder(self) -> Decoder:
-        return Decoder(self.layout, codepage.get(self._options.code_page))
+        return Decoder(self.layout, codepages.get(self._options.code_page))
 
     def _files(self) -> list[_File]:
         """Return the files with their sizes, all of them whole numbers of records."""

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
-from adapters.mainframe import kernels
-from adapters.mainframe.codepage import CodePage
-from adapters.mainframe.kernels import Numbers, Rows
-from adapters.mainframe.layout import Column, Field, Layout, Table
+from adapters.mainframe.codepages import CodePage
+from adapters.mainframe.copybook.layout import Column, Field, Layout, Table
+from adapters.mainframe.values import kernels
+from adapters.mainframe.values.kernels import Numbers, Rows
 
 SHOWN = 5
 """Unreadable values of a field of which the row is told."""

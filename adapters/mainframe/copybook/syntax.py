@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from adapters.mainframe.picture import Picture
+from adapters.mainframe.copybook.picture import Picture
 from foundation.errors import Location
 
 

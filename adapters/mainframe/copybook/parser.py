@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from adapters.mainframe.lexer import Kind, Token, lex
-from adapters.mainframe.picture import Picture, PictureError
-from adapters.mainframe.picture import parse as parse_picture
-from adapters.mainframe.syntax import Condition, Copybook, Entry, Sign, Usage
+from adapters.mainframe.copybook.lexer import Kind, Token, lex
+from adapters.mainframe.copybook.picture import Picture, PictureError
+from adapters.mainframe.copybook.picture import parse as parse_picture
+from adapters.mainframe.copybook.syntax import Condition, Copybook, Entry, Sign, Usage
 from foundation.errors import ConfigurationError, Location, Problem, did_you_mean
 
 _USAGES = {

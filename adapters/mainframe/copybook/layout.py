@@ -14,9 +14,9 @@ from typing import Literal
 
 import pyarrow as pa
 
-from adapters.mainframe import parser
-from adapters.mainframe.picture import Picture
-from adapters.mainframe.syntax import Condition, Copybook, Entry, Sign, Usage
+from adapters.mainframe.copybook import parser
+from adapters.mainframe.copybook.picture import Picture
+from adapters.mainframe.copybook.syntax import Condition, Copybook, Entry, Sign, Usage
 from foundation.errors import ConfigurationError, Location, Problem
 
 

@@ -12,10 +12,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from adapters.mainframe import codepage
-from adapters.mainframe.codepage import CodePage
-from adapters.mainframe.kernels import Rows
-from adapters.mainframe.layout import Column, Field, Layout, Table
+from adapters.mainframe import codepages
+from adapters.mainframe.codepages import CodePage
+from adapters.mainframe.copybook.layout import Column, Field, Layout, Table
+from adapters.mainframe.values.kernels import Rows
 from foundation.errors import Problem, VoegError, did_you_mean
 
 _SPACE, _LOW_VALUE = 0x40, 0x00
@@ -35,7 +35,7 @@ def encode(layout: Layout, table: pa.Table, *, code_page: str = "cp037") -> byte
     Args:
         layout: where each field stands.
         table: the columns of ``layout.schema`` in any order; each is cast to its field's type.
-        code_page: the EBCDIC code page of the text, as ``codepage.get`` takes it.
+        code_page: the EBCDIC code page of the text, as ``codepages.get`` takes it.
 
     Raises:
         EncodeError: a column is missing or unknown, or a value does not fit its field or the code page.
@@ -45,7 +45,7 @@ def encode(layout: Layout, table: pa.Table, *, code_page: str = "cp037") -> byte
     for name in table.column_names:
         if name not in names:
             raise EncodeError(f"the layout has no column '{name}'", remedy=did_you_mean(name, names))
-    page = codepage.get(code_page)
+    page = codepages.get(code_page)
     rows = np.full((table.num_rows, layout.length), _SPACE, np.uint8)
     for column in layout.columns:
         if column.name not in table.column_names:

@@ -1,0 +1,1 @@
+"""A file of bytes to records: one module per record format."""
