@@ -16,8 +16,8 @@ from typing import Protocol
 
 import polars as pl
 
-from adapters.mainframe.copybook import layout as copybooks
-from adapters.mainframe.encoder import encode
+from adapters.mainframe.flat import layout as copybooks
+from adapters.mainframe.flat.encoder import encode
 
 
 class Delivery(Protocol):

@@ -28,8 +28,8 @@ from spyne.server.wsgi import WsgiApplication
 from adapters.base import Adapter, Batch, Check, ReadOptions
 from adapters.files import Files, FilesOptions
 from adapters.mainframe import Mainframe, MainframeOptions
-from adapters.mainframe.copybook.layout import load
-from adapters.mainframe.encoder import encode
+from adapters.mainframe.flat.encoder import encode
+from adapters.mainframe.flat.layout import load
 from adapters.odbc import Odbc, OdbcOptions
 from adapters.soap import Soap, SoapOptions
 from adapters.sql import Sql, SqlOptions

@@ -8,8 +8,8 @@ import pytest
 
 from adapters.base import Adapter
 from adapters.mainframe import Mainframe, MainframeOptions
-from adapters.mainframe.copybook.layout import fields, load
-from adapters.mainframe.encoder import encode
+from adapters.mainframe.flat.encoder import encode
+from adapters.mainframe.flat.layout import fields, load
 from foundation.errors import ConfigurationError, SourceError, SourceUnavailable
 
 COPYBOOK = """\

@@ -12,11 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.mainframe import codepages
-from adapters.mainframe.copybook import parser
-from adapters.mainframe.copybook.layout import Field, Layout, compile_layout, fields
-from adapters.mainframe.decoder import Decoded, Decoder
-from adapters.mainframe.encoder import EncodeError, encode
+from adapters.mainframe.flat import codepages, parser
+from adapters.mainframe.flat.decoder import Decoded, Decoder
+from adapters.mainframe.flat.encoder import EncodeError, encode
+from adapters.mainframe.flat.layout import Field, Layout, compile_layout, fields
 
 
 @dataclass(frozen=True)

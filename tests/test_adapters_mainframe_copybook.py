@@ -5,8 +5,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from adapters.mainframe.copybook import parser
-from adapters.mainframe.copybook.layout import Layout, compile_layout, fields
+from adapters.mainframe.flat import parser
+from adapters.mainframe.flat.layout import Layout, compile_layout, fields
 from foundation.errors import ConfigurationError
 
 COPYBOOK = Path("customer.cpy")

@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 from adapters.base import ReadOptions
 from adapters.files import ColumnOptions, FilesOptions
 from adapters.mainframe.adapter import MainframeOptions
-from adapters.mainframe.copybook import layout
+from adapters.mainframe.flat import layout
 from adapters.odbc import OdbcOptions
 from adapters.soap import options as soap
 from adapters.sql import SqlOptions
@@ -116,7 +116,7 @@ def test_the_copybook_has_the_columns_of_its_example(tmp_path: Path) -> None:
 
 
 def test_the_code_pages_are_those_that_python_brings() -> None:
-    from adapters.mainframe.codepages import BUILT_IN
+    from adapters.mainframe.flat.codepages import BUILT_IN
 
     [row] = [row for table in tables(section(PAGE, "mainframe")) for row in table.rows if row[0] == "`code_page`"]
     assert set(spans(row[1])) >= set(BUILT_IN)

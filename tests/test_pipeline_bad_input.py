@@ -20,8 +20,8 @@ from spyne.protocol.soap import Soap11
 from sqlalchemy import create_engine, text
 from test_adapters_soap import PASSWORD, running
 
-from adapters.mainframe.copybook import layout
-from adapters.mainframe.encoder import encode
+from adapters.mainframe.flat import layout
+from adapters.mainframe.flat.encoder import encode
 
 PEOPLE: list[Row] = [
     {"id": "1", "given": "Saskia", "name": "Terpstra"},

@@ -18,8 +18,8 @@ from estates import EstateFolder, counts, frame
 from polars.testing import assert_frame_equal
 from sqlalchemy import select
 
-from adapters.mainframe.copybook import layout
-from adapters.mainframe.encoder import encode
+from adapters.mainframe.flat import layout
+from adapters.mainframe.flat.encoder import encode
 from identity.evaluation import score, sweep
 from store import resolving, tables
 from sync.resolve import Resolved

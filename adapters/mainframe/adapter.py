@@ -12,10 +12,10 @@ import numpy as np
 
 from adapters import paths
 from adapters.base import Batch, Check, Column, Cursor, Discovered, ReadOptions, Unreadable
-from adapters.mainframe import codepages
-from adapters.mainframe.copybook.layout import Layout, fields
-from adapters.mainframe.copybook.layout import load as load_layout
-from adapters.mainframe.decoder import Decoder
+from adapters.mainframe.flat import codepages
+from adapters.mainframe.flat.decoder import Decoder
+from adapters.mainframe.flat.layout import Layout, fields
+from adapters.mainframe.flat.layout import load as load_layout
 from foundation.errors import Location, Problem, SourceError, SourceUnavailable
 
 _CHUNK_BYTES = 16 << 20  # bounds memory where records are long

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from adapters.mainframe.codepages import CodePage
+from adapters.mainframe.flat.codepages import CodePage
 
 Rows = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]

@@ -12,10 +12,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from adapters.mainframe import codepages
-from adapters.mainframe.codepages import CodePage
-from adapters.mainframe.copybook.layout import Column, Field, Layout, Table
-from adapters.mainframe.values.kernels import Rows
+from adapters.mainframe.flat import codepages
+from adapters.mainframe.flat.codepages import CodePage
+from adapters.mainframe.flat.kernels import Rows
+from adapters.mainframe.flat.layout import Column, Field, Layout, Table
 from foundation.errors import Problem, VoegError, did_you_mean
 
 _SPACE, _LOW_VALUE = 0x40, 0x00

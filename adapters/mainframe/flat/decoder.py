@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
-from adapters.mainframe.codepages import CodePage
-from adapters.mainframe.copybook.layout import Column, Field, Layout, Table
-from adapters.mainframe.values import kernels
-from adapters.mainframe.values.kernels import Numbers, Rows
+from adapters.mainframe.flat import kernels
+from adapters.mainframe.flat.codepages import CodePage
+from adapters.mainframe.flat.kernels import Numbers, Rows
+from adapters.mainframe.flat.layout import Column, Field, Layout, Table
 
 SHOWN = 5
 """Unreadable values of a field of which the row is told."""
