@@ -12,38 +12,40 @@ from pathlib import Path
 from adapters.mainframe.copybook.lexer import Kind, Token, lex
 from adapters.mainframe.copybook.picture import Picture, PictureError
 from adapters.mainframe.copybook.picture import parse as parse_picture
-from adapters.mainframe.copybook.syntax import Condition, Copybook, Entry, Sign, Usage
+from adapters.mainframe.copybook.syntax import Condition, Copybook, Entry, Occurs, Sign, Usage
 from foundation.errors import ConfigurationError, Location, Problem, did_you_mean
 
 _USAGES = {
     "DISPLAY": Usage.DISPLAY,
     "COMP": Usage.BINARY,
     "COMPUTATIONAL": Usage.BINARY,
-    "COMP-4": Usage.BINARY,
-    "COMPUTATIONAL-4": Usage.BINARY,
-    "COMP-5": Usage.BINARY,
-    "COMPUTATIONAL-5": Usage.BINARY,
-    "BINARY": Usage.BINARY,
+    "COMP-1": Usage.FLOAT,
+    "COMP-2": Usage.DOUBLE,
     "COMP-3": Usage.PACKED,
+    "COMP-4": Usage.BINARY,
+    "COMP-5": Usage.NATIVE,
+    "COMP-6": Usage.UNSIGNED_PACKED,
+    "COMP-9": Usage.LITTLE,
+    "COMP-X": Usage.BYTES,
+    "COMPUTATIONAL-1": Usage.FLOAT,
+    "COMPUTATIONAL-2": Usage.DOUBLE,
     "COMPUTATIONAL-3": Usage.PACKED,
+    "COMPUTATIONAL-4": Usage.BINARY,
+    "COMPUTATIONAL-5": Usage.NATIVE,
+    "BINARY": Usage.BINARY,
     "PACKED-DECIMAL": Usage.PACKED,
+    "NATIONAL": Usage.NATIONAL,
+    "DISPLAY-1": Usage.DBCS,
+    "INDEX": Usage.INDEX,
+    "POINTER": Usage.POINTER,
 }
-_UNSUPPORTED_USAGES = frozenset({
-    "COMP-1", "COMP-2", "COMP-6", "COMP-9", "COMP-X", "COMPUTATIONAL-1", "COMPUTATIONAL-2", "COMPUTATIONAL-6",
-    "NATIONAL", "DISPLAY-1", "INDEX", "POINTER", "PROCEDURE-POINTER", "FUNCTION-POINTER", "OBJECT",
-})  # fmt: skip
-_UNSUPPORTED_CLAUSES = {
-    "REDEFINES": "REDEFINES",
-    "SYNC": "SYNCHRONIZED",
-    "SYNCHRONIZED": "SYNCHRONIZED",
-    "BLANK": "BLANK WHEN ZERO",
-    "RENAMES": "RENAMES",
-}
+_NO_PICTURE = (Usage.FLOAT, Usage.DOUBLE, Usage.INDEX, Usage.POINTER)
+_UNSUPPORTED_CLAUSES = {"BLANK": "BLANK WHEN ZERO", "RENAMES": "RENAMES"}
 _FIGURATIVES = frozenset({
     "ALL", "SPACE", "SPACES", "ZERO", "ZEROS", "ZEROES", "LOW-VALUE", "LOW-VALUES", "HIGH-VALUE", "HIGH-VALUES",
     "QUOTE", "QUOTES",
 })  # fmt: skip
-_CLAUSES = ("PIC", "PICTURE", "USAGE", "SIGN", "OCCURS", "VALUE", "JUSTIFIED", *_USAGES)
+_CLAUSES = ("PIC", "PICTURE", "USAGE", "SIGN", "OCCURS", "VALUE", "JUSTIFIED", "REDEFINES", "SYNC", *_USAGES)
 _ENTRY_LEVELS = range(1, 50)
 
 
@@ -88,10 +90,10 @@ def parse(text: str, file: Path) -> Copybook:
     parser = _Parser(lexed.tokens)
     entries = parser.entries()
     problems = [*lexed.problems, *parser.problems]
-    record = _tree(entries, file, problems)
-    if problems or record is None:
+    records = _tree(entries, file, problems)
+    if problems:
         raise ConfigurationError(sorted(problems, key=_place))
-    return Copybook(record=record, notes=tuple(parser.notes))
+    return Copybook(records=records, notes=tuple(parser.notes))
 
 
 def _place(problem: Problem) -> tuple[int, int]:
@@ -143,11 +145,10 @@ class _Parser:
             )
 
     def _entry(self, level: int, start: Token) -> Entry:
-        name: str | None = None
+        name = "FILLER"
         if self._peek().kind is Kind.WORD and not self._at_clause():
-            word = self._next().text
-            name = None if word == "FILLER" else word
-        entry = Entry(level=level, name=name, location=start.location)
+            name = self._next().text
+        entry = Entry(level=level, name=None if name == "FILLER" else name, written=name, location=start.location)
         while self._peek().kind is not Kind.PERIOD:
             self._clause(entry, self._next())
         self._next()
@@ -155,7 +156,7 @@ class _Parser:
 
     def _at_clause(self) -> bool:
         text = self._peek().text
-        return text in _CLAUSES or text in _UNSUPPORTED_CLAUSES or text in _UNSUPPORTED_USAGES
+        return text in _CLAUSES or text in _UNSUPPORTED_CLAUSES
 
     def _clause(self, entry: Entry, token: Token) -> None:
         word = token.text if token.kind is Kind.WORD else None
@@ -164,7 +165,7 @@ class _Parser:
         elif word == "USAGE":
             self._skip("IS")
             entry.usage = self._usage(self._next())
-        elif word in _USAGES or word in _UNSUPPORTED_USAGES:
+        elif word in _USAGES:
             entry.usage = self._usage(token)
         elif word == "SIGN":
             self._skip("IS")
@@ -176,7 +177,13 @@ class _Parser:
         elif word in ("VALUE", "VALUES"):
             self._values()
         elif word in ("JUSTIFIED", "JUST"):
-            self._skip("RIGHT")  # moves text inside its field; reading trims both sides
+            entry.justified = True
+            self._skip("RIGHT")
+        elif word == "REDEFINES":
+            entry.redefines = self._next().text
+        elif word in ("SYNC", "SYNCHRONIZED"):
+            entry.synchronized = True
+            self._skip("LEFT") or self._skip("RIGHT")
         elif word in ("EXTERNAL", "GLOBAL"):
             pass  # where the compiler keeps the item; the bytes are the same
         elif word in _UNSUPPORTED_CLAUSES:
@@ -202,9 +209,6 @@ class _Parser:
     def _usage(self, token: Token) -> Usage:
         if token.text in _USAGES:
             return _USAGES[token.text]
-        if token.text in _UNSUPPORTED_USAGES:
-            supported = "DISPLAY, COMP, COMP-3, COMP-4, COMP-5, BINARY or PACKED-DECIMAL"
-            raise _SyntaxError(token, f"USAGE {token.text} is not supported (supported: {supported})")
         raise _SyntaxError(token, f"'{token.text}' is not a USAGE", did_you_mean(token.text, list(_USAGES)))
 
     def _sign(self, token: Token) -> Sign:
@@ -214,16 +218,24 @@ class _Parser:
         self._skip("CHARACTER")
         return Sign(leading=token.text == "LEADING", separate=separate)
 
-    def _occurs(self) -> int:
-        token = self._next()
-        if token.kind is not Kind.NUMBER or not token.text.isdigit() or int(token.text) < 1:
-            raise _SyntaxError(token, f"OCCURS is followed by '{token.text}'; expected how many times, from 1")
-        if self._peek().text in ("TO", "DEPENDING"):
-            raise _SyntaxError(self._peek(), "OCCURS … DEPENDING ON is not supported (supported: OCCURS n)")
+    def _occurs(self) -> Occurs:
+        least = most = self._times()
+        if self._skip("TO"):
+            most = self._times()
         self._skip("TIMES")
-        if self._peek().text == "DEPENDING":
-            raise _SyntaxError(self._peek(), "OCCURS … DEPENDING ON is not supported (supported: OCCURS n)")
+        depending = None
+        if self._skip("DEPENDING"):
+            self._skip("ON")
+            depending = self._next().text
+            while self._skip("OF") or self._skip("IN"):
+                depending = f"{self._next().text}.{depending}"
         self._skip_keys_and_indexes()
+        return Occurs(least=least, most=most, depending=depending)
+
+    def _times(self) -> int:
+        token = self._next()
+        if token.kind is not Kind.NUMBER or not token.text.isdigit():
+            raise _SyntaxError(token, f"OCCURS is followed by '{token.text}'; expected how many times")
         return int(token.text)
 
     def _skip_keys_and_indexes(self) -> None:
@@ -297,8 +309,8 @@ class _Parser:
             pass
 
 
-def _tree(entries: Iterable[Entry], file: Path, problems: list[Problem]) -> Entry | None:
-    """Hang every entry below the nearest one before it with a smaller level number; return the record."""
+def _tree(entries: Iterable[Entry], file: Path, problems: list[Problem]) -> tuple[Entry, ...]:
+    """Hang every entry below the nearest one before it with a smaller level number; return the records."""
     roots: list[Entry] = []
     open_groups: list[Entry] = []
     for entry in entries:
@@ -310,24 +322,18 @@ def _tree(entries: Iterable[Entry], file: Path, problems: list[Problem]) -> Entr
     if not roots:
         if not problems:
             report(Problem(message="the copybook describes no record", location=Location(file=file, line=1)))
-        return None
+        return ()
     records = [root for root in roots if root.level == 1]
-    for extra in records[1:]:
-        report(
-            Problem(
-                message=f"a second record, '{extra.name or 'FILLER'}'; one level 01 is supported",
-                location=extra.location,
-                remedy="give each record a copybook of its own",
-            )
-        )
     # A copybook meant for inclusion below a program's own 01 starts at a deeper level.
-    record = records[0] if records else Entry(level=0, name="RECORD", location=roots[0].location, children=roots)
-    if records and len(roots) > len(records):
+    if not records:
+        records = [Entry(level=0, name=None, location=roots[0].location, children=roots)]
+    elif len(roots) > len(records):
         stray = next(root for root in roots if root.level != 1)
         report(Problem(message="this entry stands outside the record", location=stray.location))
     if not problems:  # a clause that could not be read would be missed here again
-        _check(record, problems)
-    return record
+        for record in records:
+            _check(record, problems)
+    return tuple(records)
 
 
 def _check(entry: Entry, problems: list[Problem]) -> None:
@@ -336,7 +342,7 @@ def _check(entry: Entry, problems: list[Problem]) -> None:
     message = None
     if entry.children and entry.picture is not None:
         message = f"'{name}' has a PICTURE and entries below it"
-    elif not entry.children and entry.picture is None:
+    elif not entry.children and entry.picture is None and entry.usage not in _NO_PICTURE:
         message = f"'{name}' has no PICTURE and nothing below it"
     elif entry.level <= 1 and entry.occurs is not None:
         message = f"'{name}' is the record itself and cannot have OCCURS"
