@@ -1,4 +1,7 @@
-"""The ``read:`` section of a mapping with ``adapter: mainframe``; ``voeg copybook`` takes the same options."""
+"""The ``read:`` section of a mapping with ``adapter: mainframe``; ``voeg copybook`` takes the same options.
+
+The text below each option is its help on the command line.
+"""
 
 from __future__ import annotations
 
@@ -12,99 +15,176 @@ from adapters.mainframe.profile import Endian, Floats, Trim
 RecordFormat = Literal["F", "FB", "V", "VB", "VBS", "text", "length-field", "counted"]
 
 
-class Segments(BaseModel):
+class _Section(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        use_attribute_docstrings=True,
+        populate_by_name=True,
+    )
+
+
+class Segments(_Section):
     """Records of several kinds in one file, told apart by a field."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    field: str | None = None  # the discriminator
-    groups: dict[str, tuple[str, ...]] = Field(default_factory=dict)  # a REDEFINES group: the values that choose it
-    when: dict[str, str] = Field(default_factory=dict)  # a REDEFINES group: the condition under which it holds
-    only: tuple[str, ...] | None = None  # read the records with these values of ``field``, and no others
-    children: dict[str, tuple[str, ...]] = Field(default_factory=dict)  # a parent group: the groups below it
+    field: str | None = None
+    """the field that tells the kind of a record"""
+    groups: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """a REDEFINES group: the values of `field` for which it holds"""
+    when: dict[str, str] = Field(default_factory=dict)
+    """a REDEFINES group: the condition under which it holds, e.g. `KIND = 'A' || KIND = null`"""
+    only: tuple[str, ...] | None = None
+    """read the records with these values of `field`, and no others"""
+    children: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """a parent group: the groups whose records follow it and belong to it"""
     as_: Literal["columns", "nested", "table"] = Field(default="columns", alias="as")
-    table: str | None = None  # with ``as: table``: the group whose records are rows
-    levels: tuple[tuple[str, ...], ...] = ()  # values of ``field`` per level, root first; ``_`` for all others
-    id_prefix: str | None = None  # of the generated ids of ``levels``
+    """one row per record with a column per group, one row per root with lists of children, or one group as a table"""
+    table: str | None = None
+    """with `as: table`: the group whose records are the rows"""
+    levels: tuple[tuple[str, ...], ...] = ()
+    """values of `field` per level, root first, for generated ids; `_` is every other value"""
+    id_prefix: str | None = None
+    """what generated ids begin with"""
 
 
-class Columns(BaseModel):
-    """Columns that no field of the copybook fills, by the name that each gets; not asked for: not there."""
+class Columns(_Section):
+    """Columns that no field of the copybook fills, by the name that each gets; without a name it is not there."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    file: str | None = None  # name of the file
-    file_id: str | None = None  # number of the file within the read, from 0
-    record_id: str | None = None  # number of the record within its file, from 0
-    record_length: str | None = None  # bytes
-    record_bytes: str | None = None  # the record as it came, without its descriptor
-    unreadable: str | None = None  # list of {field, raw_value}: what of this record could not be read
+    file: str | None = None
+    """name of the file"""
+    file_id: str | None = None
+    """number of the file within the read, from 0"""
+    record_id: str | None = None
+    """number of the record within its file, from 0"""
+    record_length: str | None = None
+    """bytes of the record"""
+    record_bytes: str | None = None
+    """the record as it came, without its descriptor"""
+    unreadable: str | None = None
+    """what of this record could not be read: a list of `field_name` and `raw_value`"""
 
 
 class MainframeOptions(ReadOptions):
     """The ``read:`` section of a mapping with ``adapter: mainframe``."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     # What is read
-    path: str  # a file or a glob, relative to the estate; the files together are one snapshot
-    copybook: str | tuple[str, ...]  # relative to the estate; several are one record, their 01 levels REDEFINE
-    copy_folder: str | None = None  # where COPY finds its members; default: beside the copybook
+    path: str
+    """a file or a glob, relative to the estate; the files together are one snapshot"""
+    copybook: str | tuple[str, ...]
+    """the copybook, relative to the estate; of several, the 01 levels redefine one another"""
+    copy_folder: str | None = None
+    """where COPY finds its members; beside the copybook if not given"""
     copybook_format: Literal["auto", "fixed", "free"] = "auto"
-    copybook_columns: tuple[PositiveInt, PositiveInt] | None = None  # first and last column of text; default 7 and 72
+    """the reference format of the copybook"""
+    copybook_columns: tuple[PositiveInt, PositiveInt] | None = None
+    """first and last column of program text; 7 and 72 if not given"""
     compression: Literal["auto", "none", "gzip", "bz2", "xz", "zstd"] = "auto"
+    """how the files are compressed; `auto` looks at their first bytes"""
 
     # Records
     profile: Literal["ibm", "cobrix"] = "ibm"
+    """whose rules hold where the two differ"""
     record_format: RecordFormat = "F"
-    record_length: PositiveInt | None = None  # default: of the copybook
-    block_length: PositiveInt | None = None  # FB
-    records_per_block: PositiveInt | None = None  # FB
+    """how one record is told from the next"""
+    record_length: PositiveInt | None = None
+    """bytes of a record of format F or FB; as the copybook says if not given"""
+    block_length: PositiveInt | None = None
+    """bytes of a block of format FB"""
+    records_per_block: PositiveInt | None = None
+    """records in a block of format FB"""
     rdw_endian: Endian = "big"
-    rdw_includes_itself: bool = True  # whether the length in a record descriptor counts its own four bytes
-    rdw_adjustment: int = 0  # added to the length that a record descriptor gives
+    """byte order of record descriptors"""
+    rdw_includes_itself: bool = True
+    """whether the length in a record descriptor counts its own four bytes"""
+    rdw_adjustment: int = 0
+    """added to the length in a record descriptor"""
     bdw_endian: Endian = "big"
+    """byte order of block descriptors"""
     bdw_includes_itself: bool = True
+    """whether the length in a block descriptor counts its own four bytes"""
     bdw_adjustment: int = 0
-    length_field: str | None = None  # a field, or an expression of fields: ``LEN * 2 + 4``
-    length_map: dict[str, PositiveInt] = Field(default_factory=dict)  # value of the length field: bytes
-    framing: str | None = None  # name of a registered function that finds the records
-    framing_options: str = ""  # handed to it as they are
-    minimum_length: PositiveInt = 1  # shorter records are left out, and counted
-    maximum_length: PositiveInt | None = None  # longer ones likewise
-    partial_record: Literal["refuse", "keep", "drop"] = "refuse"  # at the end of a file
-    skip_start: NonNegativeInt = 0  # bytes of the file before its records
+    """added to the length in a block descriptor"""
+    length_field: str | None = None
+    """with `length-field`: the field that holds the length, or an expression such as `LEN * 2 + 4`"""
+    length_map: dict[str, PositiveInt] = Field(default_factory=dict)
+    """with `length-field`: the value of the field and the bytes of the record"""
+    framing: str | None = None
+    """name of a registered function that finds the records"""
+    framing_options: str = ""
+    """text for that function"""
+    minimum_length: PositiveInt = 1
+    """shorter records are left out, and counted"""
+    maximum_length: PositiveInt | None = None
+    """longer records are left out, and counted"""
+    partial_record: Literal["refuse", "keep", "drop"] = "refuse"
+    """what happens with a last record that is cut off"""
+    skip_start: NonNegativeInt = 0
+    """bytes before the first record of a file"""
     skip_end: NonNegativeInt = 0
-    record_start: NonNegativeInt = 0  # bytes of each record before its fields
+    """bytes after the last record of a file"""
+    record_start: NonNegativeInt = 0
+    """bytes of a record before its first field"""
     record_end: NonNegativeInt = 0
-    header_record: str | None = None  # level 01 that stands once, at the start of the file
+    """bytes of a record after its last field"""
+    header_record: str | None = None
+    """the level 01 that stands once, at the start of a file"""
     trailer_record: str | None = None
+    """the level 01 that stands once, at the end of a file"""
     segments: Segments | None = None
+    """records of several kinds, see below"""
 
     # Values
     encoding: Literal["ebcdic", "ascii"] = "ebcdic"
-    code_page: str | None = None  # default cp037; of ASCII data its character set, default us-ascii
-    code_page_table: str | None = None  # a file of 256 characters, relative to the estate
-    field_code_pages: dict[str, tuple[str, ...]] = Field(default_factory=dict)  # a code page: the fields in it
+    """of text and DISPLAY numbers"""
+    code_page: str | None = None
+    """the EBCDIC code page of text, `cp037` if not given; of ASCII data its character set, else `us-ascii`"""
+    code_page_table: str | None = None
+    """a code page of your own: a file with its 256 characters, relative to the estate"""
+    field_code_pages: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """a code page and the fields that are written in it"""
     national_endian: Endian = "big"
-    native_endian: Endian = "big"  # COMP-5
+    """byte order of NATIONAL text"""
+    native_endian: Endian = "big"
+    """byte order of COMP-5"""
     floats: Floats = "ibm"
+    """how COMP-1 and COMP-2 are stored"""
     trim: Trim = "both"
+    """ends of a text that lose their spaces; `keep` leaves low-values too"""
     controls: Literal["blank", "keep"] = "blank"
+    """what becomes of characters that cannot be printed"""
     blanks_are_null: bool = True
+    """whether a field of nothing but spaces, low-values or high-values is null"""
     strict_signs: bool = True
-    invalid: Literal["null", "refuse"] = "null"  # numbers that are none
+    """whether a sign is read only where the picture has one"""
+    invalid: Literal["null", "refuse"] = "null"
+    """numbers that are none: null and counted, or the end of the read"""
     numbers_as_text: bool = False
+    """whether DISPLAY numbers stay text"""
     exact_integers: bool = False
+    """whether integers become decimals of just their digits"""
     binary_as_hex: bool = False
+    """whether binary bytes become hexadecimal text"""
     shift_after_tables: bool = True
-    counts: dict[str, dict[str, NonNegativeInt]] = Field(default_factory=dict)  # a table: its DEPENDING ON values
+    """whether what stands behind a table DEPENDING ON moves up when the table is short"""
+    counts: dict[str, dict[str, NonNegativeInt]] = Field(default_factory=dict)
+    """a table, and for values of its DEPENDING ON field the number of elements"""
 
     # Columns
     columns: Literal["names", "nested", "flattened"] = "names"
-    keep_root: bool = False  # nested: keep the 01 level as a column
-    fillers: Literal["drop", "keep", "groups"] = "drop"  # groups: keep FILLER groups that hold named fields
+    """a column per field, a struct per group, or a column per occurrence of every field"""
+    keep_root: bool = False
+    """with `nested`: whether the 01 level is a column"""
+    fillers: Literal["drop", "keep", "groups"] = "drop"
+    """FILLER: no columns, columns, or columns for those that hold named fields"""
     add: Columns = Columns()
+    """columns that no field fills, see below"""
 
-    # People come from Cobrix
+    # For those who come from Cobrix
     cobrix_options: dict[str, str] = Field(default_factory=dict)
+    """reader options of Cobrix by their own names, instead of those above"""
 
-    workers: Annotated[PositiveInt, Field(le=64)] = 1  # processes that decode parts of the files side by side
+    workers: Annotated[PositiveInt, Field(le=64)] = 1
+    """processes that decode parts of the files side by side"""
