@@ -1,0 +1,100 @@
+"""Which encoding and code page: by the kinds of bytes, and by what stands inside words.
+
+Code pages for one alphabet agree on letters without accents, digits and the space. Where they differ, one page has a
+letter and another a symbol; symbols hardly ever stand between letters, and letters often do.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from adapters.mainframe import codepages
+from adapters.mainframe.codepages import CodePage
+from adapters.mainframe.probe.sample import Guess, Sample
+from adapters.mainframe.records import Bytes, Mask
+
+CANDIDATES = (
+    "cp037", "cp1047", "cp1140", "cp500", "cp1148", "cp273", "cp1141", "cp277", "cp1142", "cp278", "cp1143", "cp280",
+    "cp1144", "cp284", "cp1145", "cp285", "cp1146", "cp297", "cp1147", "cp870", "cp875", "cp1025", "cp1026", "cp838",
+)  # fmt: skip
+"""The single-byte pages that are compared, the most common first."""
+
+
+def encodings(sample: Sample) -> list[Guess]:
+    """Return whether text is EBCDIC or ASCII, the likelier first."""
+    counts = np.bincount(sample.data, minlength=256)
+    ebcdic = _count(counts, (0x40, 0x40), (0xC1, 0xC9), (0xD1, 0xD9), (0xE2, 0xE9), (0xF0, 0xF9), (0x81, 0x89),
+                    (0x91, 0x99), (0xA2, 0xA9))  # fmt: skip
+    ascii_ = _count(counts, (0x20, 0x20), (0x30, 0x39), (0x41, 0x5A), (0x61, 0x7A))
+    total = max(1, len(sample.data))
+    guesses = [
+        Guess(
+            options={"encoding": name},
+            score=found / total,
+            reasons=(f"{found / total:.0%} of the bytes are {title} letters, digits or spaces",),
+        )
+        for name, title, found in (("ebcdic", "EBCDIC", ebcdic), ("ascii", "ASCII", ascii_))
+    ]
+    return sorted(guesses, key=lambda guess: -guess.score)
+
+
+def _count(counts: npt.NDArray[np.int64], *ranges: tuple[int, int]) -> int:
+    return sum(int(counts[first : last + 1].sum()) for first, last in ranges)
+
+
+def code_pages(text: Bytes) -> list[Guess]:
+    """Return the EBCDIC code pages that ``text`` may be in, best first.
+
+    Args:
+        text: bytes of text fields one after the other, or of the whole sample where fields are not known.
+    """
+    telling = np.flatnonzero(_differing()[text][1:-1]) + 1
+    if not len(telling):
+        reason = "nothing in the sample tells one code page from another; cp037 is the most common"
+        return [Guess(options={"code_page": "cp037"}, score=0.5, reasons=(reason,))]
+    guesses = []
+    for name in CANDIDATES:
+        fitting = _fitting(text, telling, _kinds(codepages.get(name)))
+        reason = f"{fitting:.0%} of {len(telling):,} bytes on which code pages differ fit the letters beside them"
+        guesses.append(Guess(options={"code_page": name}, score=fitting, reasons=(reason,)))
+    return sorted(guesses, key=lambda guess: -guess.score)
+
+
+_OTHER, _UPPER, _LOWER, _FOREIGN = 0, 1, 2, 3  # what a character is; foreign: a letter that is not Latin
+_CASE_COUNTS = 0.2
+
+
+def _fitting(text: Bytes, telling: npt.NDArray[np.intp], kinds: npt.NDArray[np.uint8]) -> float:
+    """Return how well the telling bytes fit their neighbours: a letter beside letters of its script, and of its case."""
+    own, before, after = kinds[text[telling]], kinds[text[telling - 1]], kinds[text[telling + 1]]
+    letter = own != _OTHER
+    foreign = own == _FOREIGN
+    beside = ((before != _OTHER) & ((before == _FOREIGN) == foreign)) | (
+        (after != _OTHER) & ((after == _FOREIGN) == foreign)
+    )
+    same_case = (own == before) | (own == after)
+    fits = letter & beside
+    return float(np.mean(np.where(fits, np.where(same_case, 1.0, 1.0 - _CASE_COUNTS), 0.0)))
+
+
+@cache
+def _differing() -> Mask:
+    """Return the bytes that are not of one kind in all pages."""
+    kinds = np.array([_kinds(codepages.get(name)) for name in CANDIDATES])
+    return np.asarray((kinds != kinds[0]).any(axis=0))
+
+
+def _kinds(page: CodePage) -> npt.NDArray[np.uint8]:
+    return np.array([_kind(character) for character in page.characters], np.uint8)
+
+
+def _kind(character: str) -> int:
+    if not character.isalpha():
+        return _OTHER
+    if "LATIN" not in unicodedata.name(character, ""):
+        return _FOREIGN
+    return _LOWER if character.islower() else _UPPER
