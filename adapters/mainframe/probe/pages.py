@@ -69,7 +69,7 @@ _CASE_COUNTS = 0.2
 
 
 def _fitting(text: Bytes, telling: npt.NDArray[np.intp], kinds: npt.NDArray[np.uint8]) -> float:
-    """Return how well the telling bytes fit their neighbours: a letter beside letters of its script, and of its case."""
+    """Return how well telling bytes fit their neighbours: a letter beside letters of its script and case."""
     own, before, after = kinds[text[telling]], kinds[text[telling - 1]], kinds[text[telling + 1]]
     letter = own != _OTHER
     foreign = own == _FOREIGN
