@@ -26,8 +26,9 @@ class Usage(StrEnum):
     DOUBLE = "COMP-2"
     PACKED = "COMP-3"  # two digits per byte, the sign in the last half byte; COMP-3 and PACKED-DECIMAL
     UNSIGNED_PACKED = "COMP-6"  # two digits per byte, no sign; also COMP-3U
-    POINTER = "POINTER"
-    INDEX = "INDEX"
+    POINTER = "POINTER"  # four bytes; POINTER-32, FUNCTION-POINTER and OBJECT REFERENCE too
+    PROCEDURE_POINTER = "PROCEDURE-POINTER"  # eight bytes
+    INDEX = "INDEX"  # four bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +51,7 @@ class Condition:
 class Occurs:
     """How often an entry occurs."""
 
-    least: int
+    least: int  # the same as ``most`` where neither TO nor DEPENDING ON is written; 0 where DEPENDING ON stands alone
     most: int
     depending: str | None = None  # name of the field that holds the number; upper case, ``A.B`` for ``B OF A``
 
@@ -68,9 +69,10 @@ class Entry:
     sign: Sign | None = None  # None: as the enclosing group says, else trailing and overpunched
     occurs: Occurs | None = None
     redefines: str | None = None  # upper case
-    renames: tuple[str, str | None] | None = None  # level 66: (first, last)
+    renames: tuple[str, str | None] | None = None  # level 66, below its record: (first, last), ``A.B`` for ``B OF A``
     synchronized: bool = False
     justified: bool = False
+    blank_when_zero: bool = False
     value: str | None = None  # as written
     conditions: list[Condition] = field(default_factory=list)
     children: list[Entry] = field(default_factory=list)
@@ -80,5 +82,5 @@ class Entry:
 class Copybook:
     """A parsed copybook: its records (level 01), and what was left out on purpose."""
 
-    records: tuple[Entry, ...]  # a copybook that begins below 01 has one, without a name
+    records: tuple[Entry, ...]  # a copybook that begins below 01 has one, without a name; of level 0
     notes: tuple[str, ...] = ()  # for people, e.g. a skipped level 77
