@@ -15,7 +15,7 @@ import pyarrow as pa
 from adapters.mainframe.copybook.picture import Picture
 from adapters.mainframe.copybook.syntax import Condition, Sign, Usage
 from adapters.mainframe.profile import Profile
-from foundation.errors import Location
+from foundation.errors import ConfigurationError, Location, Problem, did_you_mean
 
 Encoding = Literal[
     "text", "dbcs", "national", "bytes", "zoned", "packed", "unsigned-packed", "binary", "float", "edited"
@@ -40,8 +40,8 @@ class Field:
     """One value."""
 
     name: str  # of its column; unique among its siblings
-    written: str  # as the copybook spells it
-    level: int
+    written: str  # as the copybook spells it; FILLER where it has no name
+    level: int  # 66: a RENAMES, whose bytes are those of other fields
     place: Place
     length: int  # bytes of one value
     encoding: Encoding
@@ -52,15 +52,24 @@ class Field:
     little: bool = False  # byte order of binary, float and national values
     code_page: str | None = None  # where it is not the profile's
     justified: bool = False  # JUSTIFIED RIGHT
-    redefines: str | None = None
-    filler: bool = False
+    redefines: str | None = None  # name of the first sibling of which it redefines the bytes
+    filler: bool = False  # makes no column
     conditions: tuple[Condition, ...] = ()
     location: Location
 
     @property
     def description(self) -> str:
         """Picture and usage as a copybook writes them: ``PIC S9(7)V99 COMP-3``."""
-        raise NotImplementedError
+        if self.picture is None:
+            return str(self.usage)
+        words = ["PIC", self.picture.text]
+        if self.usage is not Usage.DISPLAY:
+            words.append(str(self.usage))
+        elif self.picture.signed and self.sign != Sign():
+            words.append("LEADING" if self.sign.leading else "TRAILING")
+            words.extend(["SEPARATE"] if self.sign.separate else [])
+        words.extend(["JUSTIFIED"] if self.justified else [])
+        return " ".join(words)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +83,13 @@ class Group:
     length: int  # bytes at most
     columns: tuple[Column, ...]
     redefines: str | None = None  # name of the first sibling of which it redefines the bytes
-    filler: bool = False
+    filler: bool = False  # makes no column, nor does anything in it
     location: Location
+
+    @property
+    def type(self) -> pa.DataType:
+        """The Arrow type of the column: a struct of what is no filler."""
+        return pa.struct([pa.field(column.name, column.type) for column in self.columns if not column.filler])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,17 +113,18 @@ class Table:
     most: int
     depending: Dependency | None  # None: always ``most``
     length: int  # bytes of one element at most
-    element: Field | Group  # places within it are in a frame of their own
+    element: Field | Group  # of the table's name; places within it are in a frame of their own
+    end: Place  # of an element, in the element's own frame; not in anchor 0: elements differ in length
     fixed: bool  # takes ``most * length`` bytes whatever it holds; False: its end is the anchor ``ends``
     ends: int = 0
-    redefines: str | None = None
-    filler: bool = False
+    redefines: str | None = None  # name of the first sibling of which it redefines the bytes
+    filler: bool = False  # makes no column
     location: Location
 
     @property
     def type(self) -> pa.DataType:
         """The Arrow type of the column: a list of the element's type."""
-        raise NotImplementedError
+        return pa.list_(self.element.type)
 
 
 Column = Field | Group | Table
@@ -120,7 +135,7 @@ class Output:
     """One column of the decoded records and where in the tree it comes from."""
 
     name: str
-    path: tuple[str, ...]  # names from the root to ``column``, both included
+    path: tuple[str, ...]  # names from the root to ``column``, both included, as ``walk`` gives them
     index: tuple[int, ...] = ()  # flattened: which element (from 0) of each table on the path
     column: Column
     type: pa.DataType
@@ -132,16 +147,19 @@ class Layout:
 
     name: str
     length: int  # bytes of the longest record
-    shortest: int  # bytes of the shortest: tables DEPENDING ON at their least
+    shortest: int  # bytes of the shortest: its tables DEPENDING ON at their least
+    end: Place  # of a record
     roots: tuple[Group, ...]  # the 01 levels
     outputs: tuple[Output, ...]
     profile: Profile
+    header: Group | None = None  # the 01 level that stands once, before the records; its places are its own
+    trailer: Group | None = None  # likewise after them
     notes: tuple[str, ...] = ()  # for people: what of the copybook was left out
 
     @property
     def variable(self) -> bool:
         """Whether a record's fields move with its content."""
-        return self.shortest != self.length
+        return any(isinstance(column, Table) and not column.fixed for _, column in walk(self.roots))
 
     @property
     def schema(self) -> pa.Schema:
@@ -156,9 +174,40 @@ class Layout:
         Raises:
             ConfigurationError: there is none, or more than one; names the nearest.
         """
-        raise NotImplementedError
+        *groups, own = [plain(part) for part in name.split(".")]
+        named = [(path, column) for path, column in walk(self.roots) if plain(path[-1]) == own]
+        found = [(path, column) for path, column in named if within(groups, [plain(part) for part in path[:-1]])]
+        if len(found) == 1:
+            return found[0][1]
+        if found:
+            remedy = f"write one of: {', '.join('.'.join(path) for path, _ in found)}"
+            raise ConfigurationError(
+                Problem(message=f"'{name}' stands in several groups of {self.name}", remedy=remedy)
+            )
+        valid = [path[-1] for path, _ in walk(self.roots)] if not named else [".".join(path) for path, _ in named]
+        remedy = did_you_mean(name, list(dict.fromkeys(valid)))
+        raise ConfigurationError(Problem(message=f"'{name}' does not stand in {self.name}", remedy=remedy))
 
 
 def walk(columns: Sequence[Column]) -> Iterator[tuple[tuple[str, ...], Column]]:
-    """Yield every group, table and field in the order of the copybook, with its path of names."""
-    raise NotImplementedError
+    """Yield every group, table and field in the order of the copybook, with its path of names.
+
+    What stands in a table follows it, its path through the table's name; the element itself is not yielded.
+    """
+    for column in columns:
+        yield (column.name,), column
+        inner = column.element if isinstance(column, Table) else column
+        if isinstance(inner, Group):
+            for path, below in walk(inner.columns):
+                yield (column.name, *path), below
+
+
+def plain(name: str) -> str:
+    """Return a name as it is compared: ``Cust-Id`` and ``CUST_ID`` are one."""
+    return name.strip().upper().replace("-", "_")
+
+
+def within(groups: Sequence[str], path: Sequence[str]) -> bool:
+    """Whether ``groups`` stand on ``path`` in this order, as ``B OF A`` allows groups between B and A."""
+    rest = iter(path)
+    return all(group in rest for group in groups)
