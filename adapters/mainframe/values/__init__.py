@@ -1,54 +1,35 @@
 """Bytes of a field to Arrow values: one module per way of storing them.
 
-``zoned`` (DISPLAY numbers), ``packed`` (COMP-3, COMP-6), ``binary`` (COMP, COMP-4, COMP-5, COMP-9), ``floats`` (COMP-1,
-COMP-2) and ``text``; ``decimals`` makes Arrow arrays of unscaled integers; ``accelerated`` holds the same kernels
+``zoned`` (DISPLAY numbers, with ``characters`` for their irregular forms), ``packed`` (COMP-3, COMP-6), ``binary``
+(COMP, COMP-4, COMP-5, COMP-9, COMP-X), ``floats`` (COMP-1, COMP-2) and ``text``. ``decode`` says what each takes and
+gives; ``decimals`` makes Arrow arrays of long numbers; ``kernels`` holds the inner loops, and ``accelerated`` the same
 compiled by Numba, where that is installed.
 
-May import: ``copybook.layout``, ``profile``, ``records``, ``codepages``. Must never know how records were found.
+May import: ``copybook``, ``profile``, ``records``, ``codepages``. Must never know how records were found.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
-
-import pyarrow as pa
-
 from adapters.mainframe.copybook.layout import Field
 from adapters.mainframe.profile import Profile
-from adapters.mainframe.records import Mask, Positions, Rows
+from adapters.mainframe.values.binary import decoder as binary_decoder
+from adapters.mainframe.values.decode import Decode, Values
+from adapters.mainframe.values.floats import decoder as float_decoder
+from adapters.mainframe.values.packed import decoder as packed_decoder
+from adapters.mainframe.values.text import decoder as text_decoder
+from adapters.mainframe.values.zoned import decoder as zoned_decoder
 
-_NUMBERS = frozenset({"zoned", "packed", "unsigned-packed", "binary", "float"})
+__all__ = ["Decode", "Values", "decoder"]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Values:
-    """The values of one field, one for each row."""
-
-    array: pa.Array  # of the field's type
-    bad: Mask | None = None  # values that are no numbers, and not merely blank: null in ``array``, and counted
-
-
-class Decode(Protocol):
-    """Decodes one field of many rows at once."""
-
-    def __call__(self, rows: Rows, offset: int, available: Positions | None = None) -> Values:
-        """Return the values of the field that begins at byte ``offset`` of every row.
-
-        Args:
-            rows: shape (n, width), width >= offset + length of the field.
-            offset: bytes from the start of a row.
-            available: bytes of the field that each row really has (0 to its length); None: all of them.
-        """
-        ...
+_NUMBERS = {
+    "zoned": zoned_decoder,
+    "packed": packed_decoder,
+    "unsigned-packed": packed_decoder,
+    "binary": binary_decoder,
+    "float": float_decoder,
+}
 
 
 def decoder(field: Field, profile: Profile) -> Decode:
     """Return what decodes ``field`` as ``profile`` says."""
-    if field.encoding in _NUMBERS:
-        from adapters.mainframe.values.numbers import numbers
-
-        return numbers(field, profile)
-    from adapters.mainframe.values import text
-
-    return text.decoder(field, profile)
+    return _NUMBERS.get(field.encoding, text_decoder)(field, profile)

@@ -1,0 +1,70 @@
+"""What a decoder of one field takes and gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from adapters.mainframe.profile import Profile
+from adapters.mainframe.records import Mask, Positions, Rows
+
+Cells = npt.NDArray[np.uint8]  # shape (values, bytes of the field)
+
+LOW_VALUE, SPACE, HIGH_VALUE = 0x00, 0x40, 0xFF
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Values:
+    """The values of one field, one for each row."""
+
+    array: pa.Array  # of the field's type
+    bad: Mask | None = None  # values that are no numbers, and not merely blank: null in ``array``, and counted
+
+
+class Decode(Protocol):
+    """Decodes one field of many rows at once."""
+
+    def __call__(self, rows: Rows, offset: int, available: Positions | None = None) -> Values:
+        """Return the values of the field that begins at byte ``offset`` of every row.
+
+        Args:
+            rows: shape (n, width), width >= offset + length of the field.
+            offset: bytes from the start of a row.
+            available: bytes of the field that each row really has (0 to its length); None: all of them.
+        """
+        ...
+
+
+def settle(array: pa.Array, null: Mask | None, cells: Cells, available: Positions | None, profile: Profile) -> Values:
+    """Return numbers with what is not there left out, and tell unreadable ones from those that were never filled in.
+
+    Args:
+        array: the numbers.
+        null: which of them are null; None: none is.
+        cells: their bytes.
+        available: bytes that each really has; a number that is not complete is null, and not counted.
+        profile: whether blanks are counted.
+    """
+    if available is not None:
+        short = available < cells.shape[1]
+        array = pc.if_else(pa.array(short), pa.scalar(None, array.type), array)
+        null = None if null is None else null & ~short
+    if null is None or not null.any():
+        return Values(array=array)
+    wrong = np.flatnonzero(null)
+    bad = null.copy()
+    if profile.name == "cobrix":
+        bad[wrong] = ~blank(cells[wrong])
+    elif profile.blanks_are_null:
+        bad[wrong] = ~(blank(cells[wrong]) | (cells[wrong] == HIGH_VALUE).all(axis=1))
+    return Values(array=array, bad=bad if bad.any() else None)
+
+
+def blank(cells: Cells) -> Mask:
+    """Return where there is nothing but spaces and low-values."""
+    return np.asarray(((cells == SPACE) | (cells == LOW_VALUE)).all(axis=1))
