@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
 from adapters.base import ReadOptions
 from adapters.mainframe.profile import Endian, Floats, Trim
 
-RecordFormat = Literal["F", "FB", "V", "VB", "VBS", "text", "length-field", "counted"]
+RecordFormat = Literal["F", "FB", "V", "VB", "VS", "VBS", "text", "length-field", "counted"]
 
 
 class _Section(BaseModel):
@@ -107,6 +107,8 @@ class MainframeOptions(ReadOptions):
     """whether the length in a block descriptor counts its own four bytes"""
     bdw_adjustment: int = 0
     """added to the length in a block descriptor"""
+    line_end: Literal["lf", "any"] = "lf"
+    """with `text`: what ends a line: LF or CR LF, or CR alone too"""
     length_field: str | None = None
     """with `length-field`: the field that holds the length, or an expression such as `LEN * 2 + 4`"""
     length_map: dict[str, PositiveInt] = Field(default_factory=dict)

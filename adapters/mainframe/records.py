@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,8 @@ class Records:
     data: Bytes
     starts: Positions  # of each record's first byte in ``data``
     lengths: Positions  # of each record in bytes; may be less or more than the layout's
+    numbers: Positions | None = None  # of each record in its file, from 0
+    offsets: Positions | None = None  # of each record's first byte in its file, from 0
 
     @classmethod
     def fixed(cls, data: Bytes, length: int) -> Records:
@@ -34,6 +36,18 @@ class Records:
     def __len__(self) -> int:
         return len(self.starts)
 
-    def only(self, wanted: Mask | Positions) -> Records:
-        """Return some of the records: where a mask is True, or at positions."""
-        return Records(data=self.data, starts=self.starts[wanted], lengths=self.lengths[wanted])
+    def only(self, wanted: Mask | Positions | slice) -> Records:
+        """Return some of the records: where a mask is True, at positions, or a slice."""
+        return Records(
+            data=self.data,
+            starts=self.starts[wanted],
+            lengths=self.lengths[wanted],
+            numbers=None if self.numbers is None else self.numbers[wanted],
+            offsets=None if self.offsets is None else self.offsets[wanted],
+        )
+
+    def within(self, start: int, end: int) -> Records:
+        """Return the records without their first ``start`` and last ``end`` bytes."""
+        if not start and not end:
+            return self
+        return replace(self, starts=self.starts + start, lengths=np.maximum(self.lengths - (start + end), 0))
