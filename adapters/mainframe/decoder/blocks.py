@@ -117,6 +117,8 @@ class Reading:
 
     def read(self, made: Block, frame: Frame, tables: Tables) -> Result:
         """Decode the rows of a frame; ``tables`` are those that had to be located in it."""
+        if not len(frame):
+            return _nothing(made)
         for table in made.anchoring:
             frame.anchors[table.column.ends] = tables[table].ends
         windows = [frame.window(span.anchor, span.low, span.high) for span in made.spans]
@@ -177,3 +179,14 @@ class Reading:
             whole=whole,
             keys=keys,
         )
+
+
+def _nothing(made: Block) -> Result:
+    """Return no rows; a table of which no record has an element was not looked into."""
+    none = np.zeros(0, np.int64)
+    return Result(
+        size=0,
+        arrays={node: pa.array([], node.column.type) for node, _ in made.fields},
+        tables={table: Elements(np.zeros(1, np.int64), _nothing(elements)) for table, elements, _ in made.tables},
+        parts={group: Part(none, _nothing(fields)) for group, fields in made.groups},
+    )

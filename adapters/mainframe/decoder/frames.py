@@ -81,8 +81,7 @@ class Frame:
             return Window(rows=self.whole.rows, shift=self.whole.shift + low, room=None if room is None else room - low)
         starts, width = self.at(Place(offset=low, anchor=anchor)), high - low
         room = self.ends - starts
-        short = bool(room.min() < width) if len(room) else False
-        if not short:
+        if room.min(initial=width) >= width:
             view = None if anchor else self._view(low, width)
             return view or Window(rows=_gather(self.data, starts, width), shift=0, room=None)
         rows = _gather(self.data, starts, width)
@@ -107,12 +106,12 @@ def _gather(data: Bytes, starts: Positions, width: int) -> Rows:
     """Return ``width`` bytes from each start; zeros behind the end of the data."""
     last = max(len(data) - width, 0)
     late = starts > len(data) - width
-    if not late.any():
+    if len(starts) and not late.any():
         return _pick(data, starts, width)
     tail = np.concatenate([data[last:], np.zeros(width, np.uint8)])
     rows = np.empty((len(starts), width), np.uint8)
     rows[late] = _pick(tail, np.minimum(starts[late] - last, len(tail) - width), width)
-    if not late.all():
+    if len(starts) and not late.all():
         rows[~late] = _pick(data, starts[~late], width)
     return rows
 
