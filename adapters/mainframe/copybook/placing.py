@@ -434,7 +434,7 @@ class _Placing:
             place=place,
             length=stored.length,
             encoding=stored.encoding,
-            picture=entry.picture,
+            picture=stored.picture or entry.picture,
             usage=stored.usage,
             sign=sign,
             type=stored.type,
@@ -517,19 +517,24 @@ class _Placing:
     def _counter(self, name: str, frame: _Frame) -> tuple[Column, int] | None:
         """Return the item called ``name`` before this point, and in which frame around it stands.
 
-        Of several the nearest is meant; Cobrix means the first.
+        Of several, the one is meant whose groups are named without a gap, then the nearest; Cobrix means the first.
         """
-        *groups, own = [plain(part) for part in name.split(".")]
-        found: tuple[Column, int] | None = None
+        path = tuple(plain(part) for part in name.split("."))
+        found: list[tuple[Column, int, bool]] = []
         around: _Frame | None = frame
         outer = 0
         while around is not None:
-            known = [column for path, column in around.known if path[-1] == own and within([*groups], [*path[:-1]])]
-            if known and self._profile.name == "ibm":
-                return known[-1], outer
-            found = (known[0], outer) if known else found
+            found.extend(
+                (column, outer, known[-len(path) :] == path)
+                for known, column in reversed(around.known)
+                if known[-1] == path[-1] and within(path[:-1], known[:-1])
+            )
             around, outer = around.around, outer + 1
-        return found
+        if not found:
+            return None
+        if self._profile.name == "cobrix":
+            return found[-1][:2]
+        return next((column, outer) for column, outer, exact in sorted(found, key=lambda item: not item[2]))
 
     def _no_counter(self, entry: Entry, name: str) -> None:
         own = plain(name.rsplit(".", maxsplit=1)[-1])

@@ -7,7 +7,7 @@ larger COMP as GnuCOBOL and Micro Focus have them. Profile ``cobrix``: the sizes
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
@@ -39,6 +39,7 @@ class Storage:
     length: int  # bytes
     type: pa.DataType
     little: bool = False
+    picture: Picture | None = None  # where it means something else than what is written
 
 
 def storage(picture: Picture | None, usage: Usage | None, sign: Sign, profile: Profile) -> Storage:
@@ -96,27 +97,35 @@ def _bytes(profile: Profile) -> pa.DataType:
 
 def _characters(picture: Picture, usage: Usage, profile: Profile) -> Storage:
     """Text: national and DBCS characters take two bytes each."""
-    size, category = picture.length, picture.category
-    if category == "dbcs" or (category == "national" and usage is Usage.DBCS):
+    size = picture.length
+    encoding: Encoding
+    if picture.category == "dbcs" or (picture.category == "national" and usage is Usage.DBCS):
         expected, encoding, length = Usage.DBCS, "dbcs", 2 * size
-    elif category == "national":
+    elif picture.category == "national" or (picture.category == "edited" and usage is Usage.NATIONAL):
         expected, encoding, length = Usage.NATIONAL, "national", 2 * size
-    elif category == "edited":
+    elif picture.category == "edited":
         expected, encoding, length = Usage.DISPLAY, "edited", size
-        if usage is Usage.NATIONAL:
-            expected, encoding, length = Usage.NATIONAL, "national", 2 * size
+    elif usage in _BINARY or (profile.name == "cobrix" and usage is Usage.PACKED):
+        expected, encoding, length = usage, "bytes", size
+    elif usage is Usage.BYTES:
+        return _count(picture, usage, size, profile)
+    elif usage is Usage.UNSIGNED_PACKED and profile.name == "cobrix":  # PIC X(4) COMP-3U: eight digits
+        digits = replace(picture, category="number", size=2 * size)
+        return replace(_number(digits, usage, Sign(), profile), picture=digits)
     else:
         expected, encoding, length = Usage.DISPLAY, "text", size
-        if usage in _BINARY:  # as Cobrix and Micro Focus have it
-            return Storage(usage=usage, encoding="bytes", length=size, type=_bytes(profile))
-        if usage is Usage.BYTES:
-            return _count(picture, usage, size)
     if usage is not expected:
         raise MisfitError(
             f"PICTURE {picture.text} describes characters and cannot be {usage}",
             f"leave out {usage}, or describe a number: PIC 9(n)",
         )
-    return Storage(usage=usage, encoding=encoding, length=length, type=pa.string(), little=_little(encoding, profile))  # type: ignore[arg-type]
+    return Storage(
+        usage=usage,
+        encoding=encoding,
+        length=length,
+        type=_bytes(profile) if encoding == "bytes" else pa.string(),
+        little=_little(encoding, profile),
+    )
 
 
 def _little(encoding: str, profile: Profile) -> bool:
@@ -141,12 +150,20 @@ def _number(picture: Picture, usage: Usage, sign: Sign, profile: Profile) -> Sto
         )
     if usage is Usage.PACKED:
         length = digits // 2 + 1
-        return Storage(usage=usage, encoding="packed", length=length, type=_type(picture, 2 * length - 1, profile))
+        return Storage(
+            picture=picture, usage=usage, encoding="packed", length=length, type=_type(picture, 2 * length - 1, profile)
+        )
     if usage is Usage.UNSIGNED_PACKED:
         length = (digits + 1) // 2
-        return Storage(usage=usage, encoding="unsigned-packed", length=length, type=_type(picture, 2 * length, profile))
+        return Storage(
+            picture=picture,
+            usage=usage,
+            encoding="unsigned-packed",
+            length=length,
+            type=_type(picture, 2 * length, profile),
+        )
     if usage is Usage.BYTES:
-        return _count(picture, usage, _least_bytes(10**digits - 1))
+        return _count(picture, usage, _least_bytes(10**digits - 1), profile)
     if usage in _BINARY:
         return _binary(picture, usage, profile)
     raise MisfitError(f"PICTURE {picture.text} describes a number and cannot be {usage}", f"leave out {usage}")
@@ -177,11 +194,13 @@ def _binary(picture: Picture, usage: Usage, profile: Profile) -> Storage:
     return Storage(usage=usage, encoding="binary", length=length, type=kind, little=little)
 
 
-def _count(picture: Picture, usage: Usage, length: int) -> Storage:
+def _count(picture: Picture, usage: Usage, length: int, profile: Profile) -> Storage:
     """COMP-X: an unsigned number of so many bytes."""
-    kind = _integer(length, signed=False) if length <= 8 else decimal(len(str(1 << 8 * length)), 0)
+    digits = len(str(1 << 8 * length))
     if picture.category == "number" and picture.scale:
-        kind = decimal(len(str(1 << 8 * length)), max(picture.scale, 0))
+        kind = _type(picture, digits, profile)
+    else:
+        kind = _integer(length, signed=False) if length <= 8 else decimal(digits, 0)
     return Storage(usage=usage, encoding="binary", length=length, type=kind)
 
 
