@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 Endian = Literal["big", "little"]
@@ -20,6 +21,7 @@ class Profile:
     name: Literal["ibm", "cobrix"] = "ibm"
     encoding: Literal["ebcdic", "ascii"] = "ebcdic"  # of text and of DISPLAY numbers
     code_page: str = "cp037"  # of EBCDIC text, or the character set of ASCII text, e.g. ``us-ascii``, ``utf-8``
+    code_page_table: Path | None = None  # a file that says what the bytes of ``code_page`` mean
     field_code_pages: tuple[tuple[str, str], ...] = ()  # (name of a field, its code page)
     national: Endian = "big"  # byte order of UTF-16
     floats: Floats = "ibm"
