@@ -214,6 +214,8 @@ def _packed(rows: Rows, offset: int, length: int, bad: Mask, *, tail: bool) -> I
 
 def view(rows: Rows, offset: int, kind: str) -> np.ndarray[tuple[int], np.dtype[Any]]:
     """Return the same bytes of every row as one item each, without copying; NumPy reads unaligned items well."""
+    if not len(rows):
+        return np.empty(0, kind)
     return np.ndarray(len(rows), np.dtype(kind), rows.data, offset, (rows.shape[1],))
 
 
