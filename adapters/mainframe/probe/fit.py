@@ -7,13 +7,14 @@ few bytes earlier and later.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from adapters.mainframe import values
-from adapters.mainframe.copybook.layout import Column, Field, Group, Layout, Table
+from adapters.mainframe.copybook.layout import Field, Layout
+from adapters.mainframe.probe.places import PlacedField, placed_fields, side_by_side
 from adapters.mainframe.profile import Profile
 from adapters.mainframe.records import Mask, Records, Rows
 
@@ -60,18 +61,11 @@ class Fit:
         return 1 - sum(field.wrong for field in self.fields) / judged if judged else 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Placed:
-    path: str
-    offset: int
-    field: Field
-
-
 def fit(records: Records, layout: Layout) -> Fit:
     """Judge a layout by the first records; fields behind a table of variable size are left out."""
     records = records.only(np.arange(min(RECORDS, len(records))))
-    rows = _rows(records, layout.length + _FARTHEST)
-    placed = [item for item in _fields(layout) if item.field.encoding in _JUDGED]
+    rows = side_by_side(records, layout.length + _FARTHEST)
+    placed = [item for item in placed_fields(layout) if item.field.encoding in _JUDGED]
     fields = [_judge(item, rows, records, layout.profile) for item in placed]
     stops = _where_it_stops(fields)
     moved = _moved(placed[stops:], fields[stops:], rows, records, layout.profile) if stops is not None else None
@@ -83,30 +77,7 @@ def fit(records: Records, layout: Layout) -> Fit:
     )
 
 
-def _fields(layout: Layout) -> list[_Placed]:
-    """Return the fields at fixed places, in the order of their bytes; of a table those of its first element."""
-    found = [item for root in layout.roots for item in _below(root.columns, "", 0)]
-    return sorted(found, key=lambda item: item.offset)
-
-
-def _below(columns: Sequence[Column], prefix: str, base: int) -> Iterator[_Placed]:
-    for column in columns:
-        if column.place.anchor or column.redefines:
-            continue
-        offset, path = base + column.place.offset, prefix + column.written
-        if isinstance(column, Field):
-            yield _Placed(path, offset, column)
-        elif isinstance(column, Group):
-            yield from _below(column.columns, prefix, base)
-        elif isinstance(column, Table) and column.least > 0:
-            element = column.element
-            if isinstance(element, Field):
-                yield _Placed(f"{path}[0]", offset, element)
-            else:
-                yield from _below(element.columns, f"{path}[0].", offset)
-
-
-def _judge(item: _Placed, rows: Rows, records: Records, profile: Profile, shift: int = 0) -> FieldFit:
+def _judge(item: PlacedField, rows: Rows, records: Records, profile: Profile, shift: int = 0) -> FieldFit:
     offset = item.offset + shift
     whole = records.lengths >= offset + item.field.length
     wrong = np.zeros(len(records), np.bool_)
@@ -142,7 +113,7 @@ def _where_it_stops(fields: Sequence[FieldFit]) -> int | None:
 
 
 def _moved(
-    placed: Sequence[_Placed], fields: Sequence[FieldFit], rows: Rows, records: Records, profile: Profile
+    placed: Sequence[PlacedField], fields: Sequence[FieldFit], rows: Rows, records: Records, profile: Profile
 ) -> int | None:
     """Return by how many bytes the fields from a misfit on would fit better, if any."""
     wrong = np.mean([field.share for field in fields])
@@ -155,10 +126,3 @@ def _moved(
             if share <= wrong * _BETTER and (best is None or share < best[0]):
                 best = share, shift
     return best[1] if best else None
-
-
-def _rows(records: Records, width: int) -> Rows:
-    """Return the records side by side, each cut or filled with zeros to ``width`` bytes."""
-    places = records.starts[:, None] + np.arange(width)
-    within = (np.arange(width) < records.lengths[:, None]) & (places < len(records.data))
-    return np.where(within, records.data[np.where(within, places, 0)], 0).astype(np.uint8)
