@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -100,6 +101,8 @@ def encode(
         EncodeError: a value does not fit the field, its type or the code page; or a null has no bytes.
         ConfigurationError: the code page is not known.
     """
+    if pa.types.is_null(values.type):
+        values = values.cast(field.type)
     if len(values) == 0:
         return np.zeros((0, field.length), np.uint8)
     writer = _Writer(field, profile, nulls, path, numbers)
@@ -121,10 +124,7 @@ class _Writer:
 
     def bytes_of(self, values: pa.Array) -> Rows:
         """Return the bytes of the values; those of nulls mean nothing."""
-        field = self._field
-        if pa.types.is_string(field.type) and field.encoding in ("zoned", "edited"):
-            return self._text(self._cast(values))
-        return _WRITERS[field.encoding](self, values)
+        return _WRITERS[self._field.encoding](self, values)
 
     def null(self, values: pa.Array) -> Rows:
         """Return the bytes of a null, shape (1, length)."""
@@ -278,7 +278,7 @@ class _Writer:
         return self._halves(digits.values, digits.misfit)
 
     def _halves(self, halves: Rows, misfit: Mask) -> Rows:
-        rows: Rows = (halves[:, 0::2] << 4) | halves[:, 1::2]
+        rows: Rows = halves[:, 0::2] * np.uint8(16) + halves[:, 1::2]
         rows[misfit] = _LOW_VALUE
         return rows
 
@@ -287,7 +287,8 @@ class _Writer:
         picture = self._field.picture
         if picture is None:
             raise TypeError(f"{self._path} has no picture")
-        negative = np.asarray(pc.fill_null(pc.less(_exact(values), 0), False))
+        exact = _unpointed(self._exact(values))
+        negative = np.asarray(pc.fill_null(pc.less(exact, pa.scalar(0, exact.type)), False))
         texts = pc.utf8_ltrim(self._unscaled(values, rounding).cast(pa.string()), "-")
         most = picture.size if self._lenient else room
         too_large = np.asarray(pc.greater(pc.binary_length(texts), most))
@@ -307,11 +308,22 @@ class _Writer:
         scale = self._field.picture.scale if self._field.picture is not None else 0
         if pa.types.is_integer(values.type) and scale == 0:
             return pc.fill_null(values, 0)
-        exact = pc.fill_null(_exact(values), 0)
+        exact = pc.fill_null(self._exact(values), 0)
         if exact.type.scale != scale:
             exact = self._rescaled(exact, scale, rounding)
-        width = pa.decimal128(38, 0) if pa.types.is_decimal128(exact.type) else pa.decimal256(_MAX_DIGITS, 0)
-        return pa.Array.from_buffers(width, len(exact), exact.buffers(), offset=exact.offset)
+        return _unpointed(exact)
+
+    def _exact(self, values: pa.Array) -> pa.Array:
+        """Return numbers as decimals of the scale they have; floats by their shortest decimal form, and texts."""
+        kind = values.type
+        if pa.types.is_decimal(kind):
+            return values
+        if pa.types.is_integer(kind):
+            return values.cast(pa.decimal128(20, 0)).cast(pa.decimal128(38, 0))
+        try:
+            return values.cast(pa.string()).cast(pa.decimal256(_MAX_DIGITS, _MAX_DIGITS // 2))
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            raise self._misfit(None, "a value is no number") from None
 
     def _rescaled(self, exact: pa.Array, scale: int, rounding: _Rounding) -> pa.Array:
         try:
@@ -355,7 +367,7 @@ class _Writer:
             rows = self._hexadecimal(numbers)
         return np.ascontiguousarray(rows[:, ::-1]) if self._field.little else rows
 
-    def _hexadecimal(self, numbers: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Rows:
+    def _hexadecimal(self, numbers: npt.NDArray[np.float64]) -> Rows:
         """Return IBM floating point: sign, exponent of 16 in excess of 64, and a fraction of 6 or 14 hex digits."""
         bits = 8 * self._field.length - 8
         finite = np.isfinite(numbers)
@@ -372,7 +384,8 @@ class _Writer:
         word[(whole == 0) | small] = 0
         word[large] = (1 << (bits + 7)) - 1
         word |= (((numbers < 0) & (word != 0)) | np.isnan(numbers)).astype(np.uint64) << np.uint64(bits + 7)
-        return word.astype(">u8").view(np.uint8).reshape(-1, 8)[:, 8 - self._field.length :].copy()
+        rows: Rows = word.astype(">u8").view(np.uint8).reshape(-1, 8)[:, 8 - self._field.length :].copy()
+        return rows
 
     def _cast(self, values: pa.Array) -> pa.Array:
         try:
@@ -431,15 +444,10 @@ def misfit(
     return EncodeError(Problem(message=f"{place}: {message}", remedy=remedy or "shorten the value or widen the field"))
 
 
-def _exact(values: pa.Array) -> pa.Array:
-    """Return numbers as decimals of the scale they have; floats by their shortest decimal form."""
-    kind = values.type
-    if pa.types.is_decimal(kind):
-        return values
-    if pa.types.is_integer(kind):
-        return values.cast(pa.decimal128(20, 0)).cast(pa.decimal128(38, 0))
-    texts = values.cast(pa.string()) if pa.types.is_floating(kind) else values
-    return texts.cast(pa.decimal256(_MAX_DIGITS, 18))
+def _unpointed(decimals: pa.Array) -> pa.Array:
+    """Return decimals without their point: integers, as decimals of scale 0."""
+    width = pa.decimal128(38, 0) if pa.types.is_decimal128(decimals.type) else pa.decimal256(_MAX_DIGITS, 0)
+    return pa.Array.from_buffers(width, len(decimals), decimals.buffers(), offset=decimals.offset)
 
 
 def _sign_extended(words: Rows, length: int) -> Rows:

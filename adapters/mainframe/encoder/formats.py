@@ -2,13 +2,12 @@
 
 Formats: *z/OS DFSMS Using Data Sets*, "Record formats": a record descriptor is the length of record and descriptor in
 two bytes and two bytes of zeros, a block descriptor likewise; the third byte of a segment of a spanned record tells
-whether it is whole (0), the first (1), the last (2) or one between (3). A little-endian descriptor is no standard; its
-length has four bytes.
+whether it is whole (0), the first (1), the last (2) or one between (3).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,7 +24,7 @@ DEFAULT_BLOCK = 27_998
 """Bytes of a block where none is told: half a track of a 3390 disk, as most installations have it."""
 
 _DESCRIPTOR = 4  # bytes
-_LARGEST_BIG, _LARGEST_LITTLE = 0xFFFF, 2**31 - 1  # lengths a descriptor can tell
+_LARGEST = 0xFFFF  # length that a descriptor can tell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +33,7 @@ class WriteOptions:
 
     record_format: RecordFormat = "F"
     record_length: int | None = None  # F, FB: shorter records are filled up; default: of the layout
-    block_length: int | None = None  # FB without block descriptors; VB and VBS: at most, with its descriptor
+    block_length: int | None = None  # FB without block descriptors; VB, VS and VBS: at most, with its descriptor
     records_per_block: int | None = None  # FB, likewise
     rdw_endian: Endian = "big"
     rdw_includes_itself: bool = True
@@ -42,7 +41,7 @@ class WriteOptions:
     bdw_endian: Endian = "big"
     bdw_includes_itself: bool = True
     bdw_adjustment: int = 0
-    line_end: Literal["\n", "\r\n"] = "\n"  # text
+    newline: Literal["\n", "\r\n"] = "\n"  # text
     pad_records: bool = False  # give a record with short tables its full length
     table_by_list: bool = False  # cobrix: a table without DEPENDING ON takes the room of its list
     text_as_spaces: bool = False  # cobrix: what a null becomes, which is else low-values
@@ -146,17 +145,14 @@ def _block_descriptor(length: int, options: WriteOptions) -> bytes:
 
 
 def _descriptors(told: Positions, endian: Endian, what: str, option: str) -> Bytes:
-    largest = _LARGEST_BIG if endian == "big" else _LARGEST_LITTLE
-    if len(told) and (told.max() > largest or told.min() < 0):
+    wrong = told[(told > _LARGEST) | (told < 0)]
+    if len(wrong):
         raise EncodeError(
-            f"a {what} descriptor cannot tell a length of {told.max() if told.max() > largest else told.min()};"
-            f" at most {largest}",
-            remedy=f"make the {what}s shorter, correct `{option}`, or use VBS",
+            f"a {what} descriptor cannot tell a length of {wrong[0]}; at most {_LARGEST}",
+            remedy=f"make the {what}s shorter, correct `{option}`, or write spanned records: `record_format: VBS`",
         )
-    if endian == "little":
-        return told.astype("<u4").view(np.uint8).reshape(-1, _DESCRIPTOR)
     found = np.zeros((len(told), _DESCRIPTOR), np.uint8)
-    found[:, :2] = told.astype(">u2").view(np.uint8).reshape(-1, 2)
+    found[:, :2] = told.astype(">u2" if endian == "big" else "<u2").view(np.uint8).reshape(-1, 2)
     return found
 
 
@@ -182,13 +178,25 @@ def _variable_blocks(encoded: Encoded, options: WriteOptions) -> bytes:
 
 def _spanned_blocks(encoded: Encoded, options: WriteOptions) -> bytes:
     """Return full blocks; a record that does not fit in what is left of one goes on in the next."""
+    parts: list[bytes] = []
+    for block in _spans(encoded, options, fresh=False):
+        parts += [_block_descriptor(len(block), options), block]
+    return b"".join(parts)
+
+
+def _spanned(encoded: Encoded, options: WriteOptions) -> bytes:
+    """Return segments of records that are longer than a block would be."""
+    return b"".join(_spans(encoded, options, fresh=True))
+
+
+def _spans(encoded: Encoded, options: WriteOptions, *, fresh: bool) -> Iterator[bytes]:
+    """Yield segments by the block that holds them; ``fresh``: every record begins a block."""
     if options.rdw_endian == "little":
         raise ConfigurationError(
             Problem(message="rdw_endian: spanned records have big-endian descriptors", remedy="write V or VB instead")
         )
     room = _room(options)
     content, ends = encoded.content, np.cumsum(encoded.lengths)
-    blocks: list[bytes] = []
     block: list[bytes] = []
     left, record, start = room, 0, 0  # bytes left in the block; the record and where in the content it goes on
     while record < len(ends):
@@ -198,10 +206,9 @@ def _spanned_blocks(encoded: Encoded, options: WriteOptions) -> bytes:
         block += [_segment_descriptor(piece, options, begins=begins, finishes=finishes)]
         block += [content[start : start + piece].tobytes()]
         left, start, record = left - piece - _DESCRIPTOR, start + piece, record + finishes
-        if left <= _DESCRIPTOR or record == len(ends):
-            blocks += [_block_descriptor(room - left, options), *block]
+        if left <= _DESCRIPTOR or record == len(ends) or (fresh and finishes):
+            yield b"".join(block)
             block, left = [], room
-    return b"".join(blocks)
 
 
 def _segment_descriptor(length: int, options: WriteOptions, *, begins: bool, finishes: bool) -> bytes:
@@ -216,18 +223,19 @@ def _room(options: WriteOptions) -> int:
 
 
 def _lines(encoded: Encoded, options: WriteOptions) -> bytes:
-    end = np.frombuffer(options.line_end.encode(), np.uint8)
+    end = np.frombuffer(options.newline.encode(), np.uint8)
     rows = np.concatenate([encoded.rows, np.zeros((len(encoded.rows), len(end)), np.uint8)], axis=1)
     for offset, byte in enumerate(end):
         rows[np.arange(len(rows)), encoded.lengths + offset] = byte
     return Encoded(rows=rows, lengths=encoded.lengths + len(end)).content.tobytes()
 
 
-_FORMATS: dict[RecordFormat, Callable[[Encoded, WriteOptions], bytes]] = {
+_FORMATS: dict[str, Callable[[Encoded, WriteOptions], bytes]] = {
     "F": _plain,
     "FB": _blocks_of_fixed,
     "V": _variable,
     "VB": _variable_blocks,
+    "VS": _spanned,
     "VBS": _spanned_blocks,
     "text": _lines,
     "length-field": _plain,

@@ -6,6 +6,7 @@ import codecs
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 
@@ -38,9 +39,10 @@ def charset(field: Field, profile: Profile) -> Charset:
         ConfigurationError: the code page or character set is not known.
     """
     name = field.code_page or profile.code_page
-    if profile.encoding == "ascii" and field.encoding != "dbcs":
+    table = None if field.code_page else profile.code_page_table
+    if profile.encoding == "ascii" and field.encoding != "dbcs" and table is None:
         return _python(name)
-    return _ebcdic(name, profile.name == "cobrix")
+    return _ebcdic(name, table, profile.name == "cobrix")
 
 
 @cache
@@ -62,8 +64,8 @@ def _python(name: str) -> Charset:
 
 
 @cache
-def _ebcdic(name: str, cobrix: bool) -> Charset:
-    page = cobrix_pages.get(name) if cobrix else codepages.get(name)
+def _ebcdic(name: str, table: Path | None, cobrix: bool) -> Charset:
+    page = cobrix_pages.get(name, table) if cobrix else codepages.get(name, table)
     return Charset(
         name=f"code page {page.name}",
         encode=_with_shifts(page) if page.double is not None else _single(page, last=cobrix),

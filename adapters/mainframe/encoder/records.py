@@ -162,8 +162,8 @@ class _Writer:
     def _table(self, rows: Rows, table: Table, path: Path, frame: Frame, anchors: _Anchors) -> None:
         elements = frame.tables.get(path)
         if elements is None:
-            none = np.zeros(0, np.int64)
-            elements = Elements(np.zeros(frame.count, np.int64), Frame(none, f"{frame.path}{table.name}[*]."))
+            none = Frame(columns=(table.element,), numbers=np.zeros(0, np.int64), path=f"{frame.path}{table.name}[*].")
+            elements = Elements(np.zeros(frame.count, np.int64), none)
         else:
             self._check(table, elements, frame)
         content, lengths = self._elements(table, elements)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -28,6 +29,7 @@ RENAMES = 66
 class Frame:
     """Rows and their values."""
 
+    columns: Sequence[Column]  # that stand in it
     numbers: Positions  # of the record that each row belongs to, for errors
     path: str  # of its columns, for errors: ``ITEMS[*].``
     arrays: dict[Path, pa.Array] = field(default_factory=dict)  # of fields, by their path within the frame
@@ -43,6 +45,7 @@ class Frame:
     def only(self, rows: Positions) -> Frame:
         """Return some of the rows, in their order."""
         return Frame(
+            columns=self.columns,
             numbers=self.numbers[rows],
             path=self.path,
             arrays={path: array.take(pa.array(rows)) for path, array in self.arrays.items()},
@@ -132,7 +135,8 @@ class _Matching:
             else:
                 given[output.path] = array
         self._check(columns, missing)
-        frame = Frame(numbers=np.arange(first, first + self._table.num_rows, dtype=np.int64), path="")
+        numbers = np.arange(first, first + self._table.num_rows, dtype=np.int64)
+        frame = Frame(columns=self._layout.roots, numbers=numbers, path="")
         self._fill(frame, self._layout.roots, (), _Supply(given, occurrences), [frame])
         return frame
 
@@ -191,12 +195,12 @@ class _Matching:
             counts = np.asarray(pc.fill_null(pc.list_value_length(lists), 0)).astype(np.int64)
             inner = _Supply({(table.name,): lists.flatten()}, {})
         else:
-            picked = supply.picked(path, table, self._given_counts(table, frame, outer))
+            picked = supply.picked(path, table, self._given_counts(table, outer))
             if picked is None:
                 return
             counts, inner = picked
         counts = self._cut(counts, inner, table)
-        elements = Frame(numbers=np.repeat(frame.numbers, counts), path=f"{where}.")
+        elements = Frame(columns=(table.element,), numbers=np.repeat(frame.numbers, counts), path=f"{where}.")
         frame.tables[path] = Elements(counts, elements)
         element = table.element
         if isinstance(element, Group):
@@ -218,22 +222,25 @@ class _Matching:
         inner.given = {path: array.filter(keep) for path, array in inner.given.items()}
         return np.minimum(counts, table.most)
 
-    def _given_counts(self, table: Table, frame: Frame, outer: list[Frame]) -> pa.Array | None:
-        """Return what the counting field says, where it stands in the same frame and is a number."""
+    def _given_counts(self, table: Table, frames: list[Frame]) -> pa.Array | None:
+        """Return what the counting field says for each row of the innermost frame, where it is a number."""
         dependency = table.depending
-        if dependency is None or dependency.outer or dependency.counts:
+        if dependency is None or dependency.counts:
             return None
-        for path, column in _fields(self._layout.roots if frame is outer[0] else (), ()):
-            if column is dependency.field:
-                return frame.arrays.get(path)
-        return None
+        level = len(frames) - 1 - dependency.outer
+        found = (path for path, field in _fields(frames[level].columns, ()) if field is dependency.field)
+        counts = frames[level].arrays.get(next(found, ()))
+        if counts is not None:
+            for outer, inner in pairwise(frames[level:]):
+                counts = counts.take(pa.array(_elements(outer, inner).owners))
+        return counts
 
     def _count(self, table: Table, dependency: Dependency, counts: Positions, frames: list[Frame]) -> None:
         """Note at the frame of the counting field how many elements the table has there."""
         known = np.ones(len(counts), np.bool_)
         level = len(frames) - 2  # the frame of the table itself
         for _ in range(dependency.outer):
-            outer = next(item for item in frames[level - 1].tables.values() if item.frame is frames[level])
+            outer = _elements(frames[level - 1], frames[level])
             counts, known = self._common(table, counts, known, outer, frames[level - 1])
             level -= 1
         frame, key = frames[level], id(dependency.field)
@@ -317,6 +324,11 @@ class _Supply:
             return last.astype(np.int64)
         told = np.asarray(pc.fill_null(counts.cast(pa.int64()), -1))
         return np.where((told >= table.least) & (told <= table.most), told, last).astype(np.int64)
+
+
+def _elements(outer: Frame, inner: Frame) -> Elements:
+    """Return what one frame is to the frame around it."""
+    return next(elements for elements in outer.tables.values() if elements.frame is inner)
 
 
 def _interleaved(arrays: dict[int, pa.Array], most: int, rows: int) -> pa.Array:
