@@ -58,14 +58,40 @@ def code_pages(text: Bytes) -> list[Guess]:
         return [Guess(options={"code_page": "cp037"}, score=0.5, reasons=(reason,))]
     guesses = []
     for name in CANDIDATES:
-        fitting = _fitting(text, telling, _kinds(codepages.get(name)))
-        reason = f"{fitting:.0%} of {len(telling):,} bytes on which code pages differ fit the letters beside them"
-        guesses.append(Guess(options={"code_page": name}, score=fitting, reasons=(reason,)))
+        page = codepages.get(name)
+        fitting = _fitting(text, telling, _kinds(page))
+        native = _native(text, telling, page)
+        reasons = [f"{fitting:.0%} of {len(telling):,} bytes on which code pages differ fit the letters beside them"]
+        if native is not None:
+            reasons.append(f"{native:.0%} of them are letters of the languages for which the page was made")
+        score = fitting * (1 - _ALPHABET_COUNTS * (1 - (native if native is not None else 0.9)))
+        guesses.append(Guess(options={"code_page": name}, score=score, reasons=tuple(reasons)))
     return sorted(guesses, key=lambda guess: -guess.score)
 
 
+def _native(text: Bytes, telling: npt.NDArray[np.intp], page: CodePage) -> float | None:
+    """Return the share of the telling bytes that are letters of a national page's own languages."""
+    for letters, pages in _ALPHABETS.items():
+        if page.name in pages:
+            own = np.array([character.lower() in letters for character in page.characters])
+            return float(np.mean(own[text[telling]]))
+    return None
+
+
+_ALPHABETS = {
+    "äöüß": ("cp273", "cp1141"),
+    "æøå": ("cp277", "cp1142"),
+    "åäöé": ("cp278", "cp1143"),
+    "àèéìòù": ("cp280", "cp1144"),
+    "ñáéíóúü": ("cp284", "cp1145"),
+    "éèàçùêëîïôœ": ("cp297", "cp1147"),
+    "çğöşü": ("cp1026",),
+}
+"""The letters that the languages of a national page are written with beyond a to z."""
+
 _OTHER, _UPPER, _LOWER, _FOREIGN = 0, 1, 2, 3  # what a character is; foreign: a letter that is not Latin
 _CASE_COUNTS = 0.2
+_ALPHABET_COUNTS = 0.05  # decides between pages that fit alike
 
 
 def _fitting(text: Bytes, telling: npt.NDArray[np.intp], kinds: npt.NDArray[np.uint8]) -> float:
