@@ -19,10 +19,10 @@ Library = Callable[[str], tuple[str, Path] | None]
 """Returns text and file of a member: ``NAME``, or ``FOLDER/NAME`` for ``COPY NAME OF FOLDER``; None: there is none."""
 
 MAX_TEXT = 16 << 20  # characters of all that is copied and replaced
+MAX_COPIES = 2_000
 MAX_DEPTH = 32  # members that copy members
 _SUFFIXES = (".CPY", ".COPY", ".CBL", ".COB", ".CPB", ".INC", ".TXT")
 _EBCDIC_SPACE = b"\x40"
-_COST = 1000  # characters that a statement counts for beyond its text, so that many small ones end too
 
 _WORD = re.compile(
     r"""
@@ -80,7 +80,8 @@ class Members:
         self._format: Format = reference_format
         self._columns = columns
         self._lenient = lenient
-        self._copied = 0  # characters
+        self._copies = 0
+        self._characters = 0
 
     def find(self, name: str, at: int) -> tuple[str, Path]:
         """Return the text and the file of a member.
@@ -106,9 +107,11 @@ class Members:
         Raises:
             _Unreadable: it is too much.
         """
-        self._copied += characters + _COST
-        if self._copied > MAX_TEXT:
-            raise _Unreadable(f"what is copied and replaced grows beyond {MAX_TEXT} characters", at, "copy less")
+        self._copies += 1
+        self._characters += characters
+        if self._copies > MAX_COPIES or self._characters > MAX_TEXT:
+            limits = f"{MAX_COPIES} copies or {MAX_TEXT} characters"
+            raise _Unreadable(f"what is copied and replaced grows beyond {limits}", at, "copy less")
 
 
 def expand(source: Source, file: Path, members: Members) -> Source:
@@ -136,7 +139,7 @@ class _Statements:
 
     def _next(self) -> _Word:
         word = self._peek()
-        self._index += 1
+        self._index = min(self._index + 1, len(self._words))
         return word
 
     def _skip(self, *texts: str) -> bool:
@@ -212,7 +215,8 @@ class _Expander(_Statements):
                 parts.extend(statement())
             except _Unreadable as error:
                 self._report(error)
-                self._skip_to(".")
+                if self._peek(-1).text not in (".", "END-EXEC"):
+                    self._skip_to(".")
             kept = self._peek(-1).end
         parts.extend(self._source.between(kept, len(self._source.text)))
         return joined(parts, self.problems)

@@ -88,9 +88,10 @@ def parse(
     lexed = lex(expanded, decimal_comma=decimal_comma, lenient=lenient)
     sentences = Sentences(lexed.tokens, decimal_comma=decimal_comma, lenient=lenient)
     tree = _Tree(sentences.entries(), file, lenient=lenient)
+    if not expanded.problems:  # where text is missing more would seem to be wrong than is
+        tree.check({id(entry) for entry in sentences.broken})
     if not (lexed.problems or sentences.problems or tree.records):
         tree.problems.append(Problem(message="the copybook describes no record", location=Location(file=file, line=1)))
-    tree.check({id(entry) for entry in sentences.broken})
     problems = [*lexed.problems, *sentences.problems, *tree.problems]
     if problems:
         raise ConfigurationError(_told(problems, file))

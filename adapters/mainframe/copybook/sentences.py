@@ -37,7 +37,7 @@ _USAGES = {
     "PROCEDURE-POINTER": Usage.PROCEDURE_POINTER,
 }
 _FIGURATIVES = frozenset({
-    "ALL", "SPACE", "SPACES", "ZERO", "ZEROS", "ZEROES", "LOW-VALUE", "LOW-VALUES", "HIGH-VALUE", "HIGH-VALUES",
+    "SPACE", "SPACES", "ZERO", "ZEROS", "ZEROES", "LOW-VALUE", "LOW-VALUES", "HIGH-VALUE", "HIGH-VALUES",
     "QUOTE", "QUOTES", "NULL", "NULLS", "TRUE", "FALSE",
 })  # fmt: skip
 _ZEROS = frozenset({"ZERO", "ZEROS", "ZEROES"})
@@ -70,6 +70,7 @@ class Sentences:
         self._decimal_comma = decimal_comma
         self._lenient = lenient
         self._entries: list[Entry] = []
+        self._outside = False  # of the data descriptions, in other parts of a program
         self.problems: list[Problem] = []
         self.broken: list[Entry] = []  # entries with a clause that could not be read
         self._clauses: dict[str, _Clause] = {
@@ -111,12 +112,15 @@ class Sentences:
         token = self._next()
         level = _level(token)
         if level is not None:
+            self._outside = False
             self._described(level, token)
-        elif token.kind is Kind.WORD and (token.text in _PARAGRAPHS or self._peek().text in ("DIVISION", "SECTION")):
+        elif token.text in _PARAGRAPHS or self._peek().text in ("DIVISION", "SECTION"):
+            self._outside = True
             if token.text == "PROCEDURE":
                 self._position = len(self._tokens) - 1  # what follows are statements
-            else:
-                self._skip_to_period()
+            self._skip_to_period()
+        elif self._outside:
+            self._skip_to_period()
         elif token.kind is not Kind.PERIOD:
             raise _SyntaxError(
                 token,
@@ -350,18 +354,22 @@ class Sentences:
         token = self._peek()
         if token.kind is Kind.NUMBER:
             return not (token.first and self._tokens[self._position + 1].kind is Kind.WORD)  # the next entry
-        return token.kind is Kind.LITERAL or (token.text in _FIGURATIVES and token.text != "FALSE")
+        return (
+            token.kind is Kind.LITERAL or token.text == "ALL" or (token.text in _FIGURATIVES and token.text != "FALSE")
+        )
 
     def _value(self) -> str:
+        every = "ALL " if self._skip("ALL") else ""
+        text = self._constant()
+        while self._peek().kind is Kind.AND:
+            self._next()
+            text += self._constant()
+        return every + text
+
+    def _constant(self) -> str:
         token = self._next()
-        if token.kind is Kind.WORD and token.text == "ALL":
-            return f"ALL {self._value()}"
         if token.kind is Kind.LITERAL:
-            text = _literal(token.text)
-            while self._peek().kind is Kind.AND:
-                self._next()
-                text += self._value()
-            return text
+            return _literal(token.text)
         if token.kind is Kind.NUMBER or (token.kind is Kind.WORD and token.text in _FIGURATIVES):
             return token.text
         raise _SyntaxError(token, f"'{_shown(token)}' stands where a value was expected")
@@ -406,8 +414,9 @@ class Sentences:
             raise _SyntaxError(self._peek(), f"'{_shown(self._peek())}' stands where {word} was expected")
 
     def _skip_to_period(self) -> None:
-        while self._next().kind not in (Kind.PERIOD, Kind.END):
-            pass
+        if self._tokens[self._position - 1].kind is not Kind.PERIOD:
+            while self._next().kind not in (Kind.PERIOD, Kind.END):
+                pass
 
     def _recover(self) -> None:
         """Go to the next sentence: behind a period, or where a line begins with a level number and a name."""

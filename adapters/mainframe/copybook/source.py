@@ -133,7 +133,7 @@ def read(
     reader = _Reader(file, columns or FIXED_COLUMNS, fixed=fixed, lenient=lenient, by=by)
     for number, line in enumerate(lines, start=1):
         reader.line(number, line)
-    return joined([*reader.parts, ("\n", reader.piece(len(lines), 1))], reader.problems)
+    return joined([*reader.parts, ("\n", reader.end())], reader.problems)
 
 
 def _without_tabs(line: str, *, lenient: bool) -> str:
@@ -171,6 +171,11 @@ class _Reader:
     def piece(self, line: int, column: int) -> Piece:
         """Return the place of a letter; ``joined`` sets its start."""
         return Piece(start=0, file=self._file, line=line, column=column, by=self._by)
+
+    def end(self) -> Piece:
+        """Return the place behind the last text."""
+        text, last = self.parts[-1] if self.parts else ("", self.piece(1, 1))
+        return self.piece(last.line, last.column + len(text.rstrip()))
 
     def line(self, number: int, line: str) -> None:
         """Add a line."""
