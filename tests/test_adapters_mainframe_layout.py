@@ -1,5 +1,8 @@
 """Where fields stand, what type they have and what their columns are called."""
 
+import json
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, pairwise
@@ -125,6 +128,10 @@ def test_options_choose_types():
     lines = ("01 R.", "  05 A PIC 9(4).", "  05 B PIC S9(4) COMP.", "  05 C PIC X(4) COMP.")
     text = layout(*lines, profile=Profile(numbers_as_text=True, binary_as_hex=True))
     assert text.schema.types == [pa.string(), pa.int16(), pa.string()]
+    # To Cobrix only whole numbers become text
+    cobrix = Profile(name="cobrix", numbers_as_text=True)
+    numbers = layout("01 R.", "  05 A PIC 9(4).", "  05 B PIC 99V9.", profile=cobrix)
+    assert numbers.schema.types == [pa.string(), pa.decimal128(3, 1)]
     exact = layout(*lines, profile=Profile(exact_integers=True))
     assert exact.schema.types == [pa.decimal128(4, 0), pa.decimal128(5, 0), pa.binary()]
     ieee = layout("01 R.", "  05 A COMP-1.", profile=Profile(floats="ieee-little"))
@@ -316,6 +323,26 @@ def test_copybooks_are_merged():
     assert merged.roots[1].redefines == "A"
 
 
+def test_merged_copybooks_have_records_of_different_names():
+    with pytest.raises(ConfigurationError, match="another copybook has a record 'A', too"):
+        placing.compile_layout([parsed(("01 A.", "  05 X PIC X."))] * 2)
+
+
+def test_a_copybook_may_begin_below_level_01():
+    lines = ("05 A PIC X.", "05 G.", "  10 B PIC X.")
+    assert layout(*lines).schema.names == ["A", "B"]
+    # To Cobrix the outermost groups are the records, unless there are fields beside them
+    assert layout(*lines, profile=COBRIX, shape="nested", keep_root=True).schema.names == ["A", "G"]
+    assert layout(*lines[1:], profile=COBRIX, shape="nested").schema.names == ["B"]
+    assert layout(*lines[1:], profile=COBRIX, shape="nested", keep_root=True).schema.names == ["G"]
+
+
+def test_a_record_may_be_one_field():
+    record = layout("01 A PIC X(3).", "01 B PIC 9(5).")
+    assert (record.length, record.schema.names) == (5, ["A", "B"])
+    assert layout("01 A PIC X(3).", "01 B PIC 9(5).", profile=COBRIX).length == 8
+
+
 def test_header_and_trailer_are_no_part_of_a_record():
     lines = ("01 H.", "  05 D PIC 9(8).", "01 R.", "  05 A PIC X(3).", "01 T.", "  05 N PIC 9(5).")
     record = layout(*lines, header="h", trailer="T")
@@ -479,6 +506,134 @@ def test_problems_are_told_with_their_place(lines, expected):
 def test_all_problems_are_told_at_once():
     found = problems("01 R.", "  05 A REDEFINES B PIC X.", "  05 C PIC X COMP-3.", "  05 C PIC 9.")
     assert [problem.split(":")[1] for problem in found] == ["2", "3", "4"]
+
+
+PROGRAM = """
+       IDENTIFICATION DIVISION.
+       PROGRAM-ID. LENGTHS.
+       DATA DIVISION.
+       WORKING-STORAGE SECTION.
+       01 NUMBER-KINDS.
+          05 N-A PIC S9(4).
+          05 N-B PIC S9(4)V99 COMP-3.
+          05 N-C PIC S9(7) SIGN LEADING SEPARATE.
+          05 N-D PIC 9(3).99.
+          05 N-E PIC S9(9) COMP.
+          05 N-F PIC S9(10) COMP-5.
+          05 N-G COMP-1.
+          05 N-H COMP-2.
+          05 N-I PIC ZZ,ZZ9.99-.
+          05 N-J PIC N(5).
+          05 N-K PIC 9(5)PP.
+          05 N-L PIC 9(5) COMP-6.
+       01 REDEFINED.
+          05 R-A PIC X(4).
+          05 R-B REDEFINES R-A.
+             10 R-C PIC 9(4) COMP OCCURS 2.
+          05 R-D REDEFINES R-A PIC X(3).
+          05 R-E PIC X OCCURS 3.
+       01 SYNCED.
+          05 A-A PIC S9(4).
+          05 A-B PIC S9(4) SYNC COMP.
+          05 A-C OCCURS 3.
+             10 A-D PIC X(3) JUST.
+             10 A-E PIC S9(3) COMP SYNC.
+             10 A-F OCCURS 2 PIC 9(5) COMP SYNC.
+          05 A-G PIC X.
+          05 A-H COMP-2 SYNC.
+          05 A-I.
+             10 A-J PIC X.
+          05 A-K.
+             10 A-L PIC X.
+             10 A-M COMP-1 SYNC.
+       01 WORK-RECORD.
+          05 T-A PIC X.
+          05 T-B OCCURS 10 TIMES.
+             10 T-C PIC X.
+             10 T-D PIC S9(4)V99 COMP SYNC.
+             10 T-E PIC S9(3) COMP SYNC.
+             10 T-F PIC X(5).
+       PROCEDURE DIVISION.
+"""
+
+
+def test_lengths_are_those_of_a_compiler(tmp_path):
+    """GnuCOBOL tells how long it makes everything; what it does not do as IBM is not asked.
+
+    That is: COMP of ten digits and more on full words, SYNCHRONIZED of a whole record.
+    """
+    if shutil.which("cobc") is None:
+        pytest.skip("GnuCOBOL is not installed (gnucobol3)")
+    data = PROGRAM.partition("SECTION.\n")[2].partition("       PROCEDURE")[0]
+    record = placing.compile_layout([parser.parse(data, COPYBOOK)])
+    lengths = {column.name: column.length for _, column in walk(record.roots)}
+    in_tables = {"A-C": 1, "A-D": 1, "A-E": 1, "A-F": 2, "R-C": 1, "R-E": 1, "T-B": 1, "T-C": 1, "T-D": 1}
+    in_tables |= {"T-E": 1, "T-F": 1}
+    source = PROGRAM.lstrip("\n")
+    for name in lengths:
+        item = f"{name}({','.join('1' * in_tables[name])})" if name in in_tables else name
+        source += f"           DISPLAY FUNCTION LENGTH({item}).\n"
+    (tmp_path / "lengths.cob").write_text(source + "           STOP RUN.\n")
+    subprocess.run(["cobc", "-x", "-std=ibm", "lengths.cob"], cwd=tmp_path, check=True, capture_output=True)
+    told = subprocess.run([tmp_path / "lengths"], check=True, capture_output=True, text=True).stdout
+    characters = {"N-J"}  # of national items FUNCTION LENGTH counts characters, not bytes
+    expected = {name: int(text) for name, text in zip(lengths, told.split(), strict=True)}
+    assert {name: length // 2 if name in characters else length for name, length in lengths.items()} == expected
+
+
+COBRIX_LAYOUT_OPTIONS = {
+    "schema_retention_policy", "pedantic", "encoding", "record_format", "variable_size_occurs",
+    "string_trimming_policy", "improved_null_detection", "strict_sign_overpunching", "ascii_charset",
+    "ebcdic_code_page", "input_split_records",
+    "is_rdw_big_endian", "is_bdw_big_endian", "rdw_adjustment", "bdw_adjustment", "floating_point_format", "is_text",
+}  # fmt: skip
+
+
+def test_records_of_cobrix_have_its_names_kinds_and_lengths(external_data):
+    """Rows that Cobrix read show the names and kinds of its columns; files of fixed length how long a record is."""
+    folder = external_data / "cobrix"
+    cases = json.loads((folder / "cases.json").read_text())["cases"]
+    shown = told = 0
+    for case in cases:
+        options = case.get("options", {})
+        if case["kind"] != "inline" or not case["copybooks"] or not options.keys() <= COBRIX_LAYOUT_OPTIONS:
+            continue
+        record = placing.load(
+            [folder / name for name in case["copybooks"]],
+            Profile(name="cobrix", shift_after_tables=options.get("variable_size_occurs") == "true"),
+            shape="nested",
+            keep_root=options.get("schema_retention_policy") == "keep_original",
+            fillers="groups",
+        )
+        for line in (folder / case["expected"]).read_text().splitlines()[:20]:
+            if line.strip():
+                fits(case["id"], json.loads(line, parse_float=str), pa.struct(list(record.schema)))
+                shown += 1
+        fixed = options.get("record_format", "F") == "F" and not options.keys() & {"is_text", "variable_size_occurs"}
+        if fixed and case["rows"] < 2000:
+            assert (case["id"], sum((folder / name).stat().st_size for name in case["data"])) == (
+                case["id"],
+                case["rows"] * record.length,
+            )
+            told += 1
+    assert (shown > 200, told > 20) == (True, True)
+
+
+def fits(case: str, value: object, kind: pa.DataType) -> None:
+    """Say that a value of expected rows is of a kind: a struct that has all its names, a list, text or a number."""
+    if isinstance(value, dict):
+        assert set(value) <= {field.name for field in kind}, case
+        for name, below in value.items():
+            fits(case, below, kind.field(name).type)
+    elif isinstance(value, list):
+        for below in value:
+            fits(case, below, kind.value_type)
+    elif pa.types.is_decimal(kind):
+        assert len(str(value).partition(".")[2]) == kind.scale, case
+    elif isinstance(value, int):
+        assert pa.types.is_integer(kind), case
+    else:
+        assert pa.types.is_string(kind) or pa.types.is_binary(kind) or pa.types.is_floating(kind), case
 
 
 # Properties, of copybooks that are made up

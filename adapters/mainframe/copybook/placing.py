@@ -120,8 +120,10 @@ def compile_layout(
     roots = [record for record in records if record not in apart.values()]
     if not roots:
         raise ConfigurationError(_problem(records[0], "the copybook has no record besides header and trailer"))
+    if len(copybooks) > 1:
+        _refuse_same_names(roots)
     if profile.name == "cobrix":
-        roots = _without_artificial_root(roots)
+        roots = _records_of_cobrix(roots)
     names = Names([*roots, *apart.values()], profile, fillers=fillers, filler_names=filler_names)
     placing = _Placing(profile, names, frozenset(plain(name) for name in as_text), debug)
     placed = placing.records(roots, together=profile.name == "ibm" or len(copybooks) > 1)
@@ -162,13 +164,23 @@ def _named(name: str, records: Sequence[Entry], role: str) -> Entry:
     )
 
 
-def _without_artificial_root(roots: list[Entry]) -> list[Entry]:
-    """Cobrix takes the groups of a copybook that begins below 01 for records."""
+def _refuse_same_names(records: Sequence[Entry]) -> None:
+    """Raise where copybooks that are merged call two records by one name."""
+    seen: set[str | None] = {None}
+    for record in records:
+        if record.name in seen and record.name is not None:
+            message = f"another copybook has a record '{record.name}', too"
+            raise ConfigurationError(_problem(record, message, "rename one of them: they become one record's parts"))
+        seen.add(record.name)
+
+
+def _records_of_cobrix(roots: list[Entry]) -> list[Entry]:
+    """Return what Cobrix takes for records: the outermost entries; one record if fields are among them."""
     if len(roots) == 1 and roots[0].level == 0:
-        children = roots[0].children
-        if all(child.children and child.occurs is None for child in children):
-            return children
-    return roots
+        roots = roots[0].children
+    if all(root.children and root.occurs is None for root in roots):
+        return roots
+    return [Entry(level=0, name=None, location=roots[0].location, children=roots)]
 
 
 def _line(problem: Problem) -> tuple[int, int]:

@@ -136,7 +136,9 @@ def _number(picture: Picture, usage: Usage, sign: Sign, profile: Profile) -> Sto
     digits = picture.size
     if usage is Usage.DISPLAY:
         separate = picture.signed and sign.separate and picture.sign_char is None
-        kind = pa.string() if profile.numbers_as_text else _type(picture, digits, profile)
+        # To Cobrix only whole numbers are text then
+        text = profile.numbers_as_text and (profile.name == "ibm" or picture.scale == 0)
+        kind = pa.string() if text else _type(picture, digits, profile)
         return Storage(usage=usage, encoding="zoned", length=picture.length + separate, type=kind)
     if usage is Usage.NATIONAL:
         length = 2 * (picture.length + (picture.signed and sign.separate))
