@@ -98,6 +98,12 @@ class TestFixed:
             {"A": "gh", "B": None}
         ]
 
+    def test_what_nobody_reads_need_not_be_readable(self) -> None:
+        layout = compiled("01 R. 05 A PIC X. 05 FILLER PIC G(2) DISPLAY-1. 05 B PIC X.")
+        assert rows(layout, ebcdic("a----b")) == [{"A": "a", "B": "b"}]
+        with pytest.raises(ConfigurationError, match="double-byte"):
+            Decoder(compiled("01 R. 05 A PIC X. 05 D PIC G(2) DISPLAY-1."))
+
 
 class TestTables:
     def test_tables_of_fields_and_of_groups_are_lists(self) -> None:
@@ -226,6 +232,33 @@ class TestActive:
             {"K": "A", "A": {"N": 0, "T": [], "E": "e"}, "B": None},
         ]
 
+    def test_a_group_may_hold_within_one_that_holds(self) -> None:
+        layout = compiled(
+            """01 R. 05 K PIC X. 05 A. 10 J PIC X. 10 P. 15 C PIC X(2). 10 Q REDEFINES P. 15 N PIC 9(2).
+            05 B REDEFINES A. 10 D PIC X(3)."""
+        )
+        active = {
+            "A": np.array([True, False, True, True]),
+            "B": np.array([False, True, False, False]),
+            "P": np.array([True, True, False, False]),
+            "Q": np.array([False, True, True, False]),
+        }
+        assert rows(layout, ebcdic("apxx", "bddd", "aq12", "a?--"), active) == [
+            {"K": "a", "A": {"J": "p", "P": {"C": "xx"}, "Q": None}, "B": None},
+            {"K": "b", "A": None, "B": {"D": "ddd"}},
+            {"K": "a", "A": {"J": "q", "P": None, "Q": {"N": 12}}, "B": None},
+            {"K": "a", "A": {"J": "?", "P": None, "Q": None}, "B": None},
+        ]
+
+    def test_records_of_several_kinds_have_the_columns_of_all(self) -> None:
+        layout = compiled("01 HEAD. 05 K PIC X. 05 A PIC X. 01 LINE. 05 L PIC X. 05 N PIC 9.", shape="names")
+        heads = np.array([True, False, True])
+        assert rows(layout, ebcdic("Ha", "L1", "Hb"), {"HEAD": heads, "LINE": ~heads}) == [
+            {"K": "H", "A": "a", "L": None, "N": None},
+            {"K": None, "A": None, "L": "L", "N": 1},
+            {"K": "H", "A": "b", "L": None, "N": None},
+        ]
+
     def test_only_groups_outside_of_tables_can_be_chosen(self) -> None:
         decoder = Decoder(compiled("01 R. 05 T OCCURS 2. 10 G. 15 A PIC X."))
         with pytest.raises(ConfigurationError, match="'G' is no group of R, or stands in a table"):
@@ -277,6 +310,19 @@ class TestUnreadable:
         assert corrupt.to_pylist() == [[{"field_name": "A", "raw_value": "81A7"}], []]
 
 
+@pytest.mark.external_data
+def test_carddemo_customers_equal_their_ascii_twin(external_data: Path) -> None:
+    folder = external_data / "carddemo"
+    copybook = folder / "customer.cpy"
+    layout = placing.load([copybook])
+    twin = placing.load([copybook], Profile(encoding="ascii", code_page="us-ascii"))
+    lines = (folder / "custdata.ascii.txt").read_bytes().splitlines()
+    customers = Decoder(layout).decode(Records.fixed(np.fromfile(folder / "CUSTDATA.PS", np.uint8), layout.length))
+    assert customers.rows.num_rows == len(lines) == 50
+    assert customers.rows.equals(Decoder(twin).decode(raw(*lines)).rows)
+    assert not customers.unreadable
+
+
 class TestOneField:
     TEXT = "01 R. 05 N PIC 9. 05 T PIC X(2) OCCURS 0 TO 3 DEPENDING ON N. 05 G. 10 Z PIC X(2)."
 
@@ -291,11 +337,6 @@ class TestOneField:
         for name in ("A", "G"):
             with pytest.raises(ConfigurationError, match=f"'{name}' is no field of R, or stands in a table"):
                 decoder.decode_one(name, ebcdic("abc"))
-
-    def test_lengths_follow_from_counts(self) -> None:
-        records = ebcdic("1aazz", "0yy", "2aabbxx")
-        lengths = Decoder(compiled(self.TEXT)).lengths(records.data, records.starts)
-        assert lengths.tolist() == records.lengths.tolist()
 
 
 # What a record holds, for the slow decoder and for COBOL alike.
@@ -459,21 +500,6 @@ def test_tables_in_tables_are_read_as_one_would_by_hand(group: Group, texts: lis
     assert rows(layout, ebcdic(*texts)) == [Slow(text, profile).read(group) for text in texts]
 
 
-@settings(max_examples=50, deadline=None)
-@given(
-    group=records_of_tables(), texts=st.lists(st.text(CHARACTERS, min_size=200, max_size=200), min_size=1, max_size=4)
-)
-def test_lengths_are_those_of_the_fields(group: Group, texts: list[str]) -> None:
-    records = ebcdic(*texts)
-    lengths = Decoder(compiled(" ".join(cobol(group, 1)))).lengths(records.data, records.starts)
-    expected = []
-    for text in texts:
-        slow = Slow(text, IBM)
-        slow.read(group)
-        expected.append(slow.at)
-    assert [min(length, 200) for length in lengths] == [min(length, 200) for length in expected]
-
-
 EVERYTHING = """01 R.
     05 K PIC X(2).
     05 A.
@@ -484,6 +510,8 @@ EVERYTHING = """01 R.
     05 N PIC 9(2).
     05 T OCCURS 0 TO 4 DEPENDING ON N.
         10 M PIC 9(1) COMP-3. 10 L OCCURS 0 TO 3 DEPENDING ON M. 15 E PIC S9(2). 15 U PIC X(3).
+    05 FILLER OCCURS 2. 10 FILLER PIC X.
+    05 S PIC N(2) NATIONAL. 05 C PIC 9(5) COMP-6. 05 H PIC X(3) COMP-X.
     05 V PIC X(4) OCCURS 2.
     05 W PIC S9(3) COMP-3 OCCURS 3.
 """

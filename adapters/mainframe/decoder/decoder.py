@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 import pyarrow as pa
 
 from adapters.mainframe.copybook.layout import Layout
@@ -14,7 +13,7 @@ from adapters.mainframe.decoder.faults import Decoded, Faults
 from adapters.mainframe.decoder.frames import Frame
 from adapters.mainframe.decoder.nodes import FieldNode, GroupNode
 from adapters.mainframe.decoder.positions import Locating, Tables
-from adapters.mainframe.records import Bytes, Mask, Positions, Records
+from adapters.mainframe.records import Mask, Records
 from foundation.errors import ConfigurationError, Problem
 
 
@@ -40,6 +39,8 @@ class Decoder:
         self._roots = nodes.grow(layout)
         self._columns = [assembly.column(output, self._roots) for output in layout.outputs]
         self._wanted = {field for _, fields in self._columns for field in fields}
+        for field in self._wanted:
+            field.prepare()
         self._groups = {id(node.column): node for node in nodes.below(self._roots) if isinstance(node, GroupNode)}
         self._moving = any(table.located for table in nodes.tables(self._roots))
         self._blocks: dict[frozenset[GroupNode], Block] = {}
@@ -85,17 +86,6 @@ class Decoder:
         if place.anchor:
             self._locate(frame, {}, Faults())
         return field.read(frame.window(place.anchor, place.offset, place.offset + field.column.length), 0).array
-
-    def lengths(self, data: Bytes, starts: Positions) -> Positions:
-        """Return how long a record would be at each of some places, as its counts say.
-
-        A record that does not fit into the rest of the data has a length that leads out of it; where a count itself
-        does not stand in the data, the length is that of a record with as few (``cobrix``: as many) elements as
-        possible.
-        """
-        frame = Frame(data=data, starts=starts, ends=np.full(len(starts), len(data), np.int64))
-        self._locate(frame, {}, Faults())
-        return frame.at(self._layout.end) - starts
 
     def _locate(self, frame: Frame, groups: Mapping[GroupNode, Mask], faults: Faults) -> Tables:
         return Locating(len(frame), self._layout.profile, groups, faults).walk(self._roots, frame)

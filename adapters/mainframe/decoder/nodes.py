@@ -32,10 +32,21 @@ class FieldNode:
     column: Field
     number: int  # in the order of the copybook
     path: str  # for people, as mappings address it: ``ITEMS[*].PRICE``
-    decode: Decode
+    profile: Profile
     element: bool  # of a table of fields
     least: int  # bytes of it that a record must reach for a value: of a number all, of text what the profile says
     counters: list[Counter] = field(default_factory=list)  # what it counts
+    decode: Decode | None = None  # made when it is first asked for: what nobody reads need not be readable
+
+    def prepare(self) -> Decode:
+        """Return what decodes the field.
+
+        Raises:
+            ConfigurationError: the field cannot be decoded as the profile says, e.g. its code page is not known.
+        """
+        if self.decode is None:
+            self.decode = values.decoder(self.column, self.profile)
+        return self.decode
 
     def read(self, window: Window, offset: int) -> Values:
         """Return the values of all rows; the field begins at byte ``offset`` of the window.
@@ -46,14 +57,14 @@ class FieldNode:
         if not len(window.rows):
             return Values(array=pa.array([], self.column.type))
         available = window.available(offset, self.column.length)
-        values = self.decode(window.rows, window.shift + offset, available)
+        found = self.prepare()(window.rows, window.shift + offset, available)
         if available is None or window.room is None:
-            return values
+            return found
         absent = window.room - offset < self.least
         if not absent.any():
-            return values
-        bad = None if values.bad is None else values.bad & ~absent
-        return Values(array=pc.if_else(pa.array(absent), pa.scalar(None, self.column.type), values.array), bad=bad)
+            return found
+        bad = None if found.bad is None else found.bad & ~absent
+        return Values(array=pc.if_else(pa.array(absent), pa.scalar(None, self.column.type), found.array), bad=bad)
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
@@ -85,11 +96,7 @@ Node = FieldNode | GroupNode | TableNode
 
 
 def grow(layout: Layout) -> tuple[GroupNode, ...]:
-    """Return the tree of a layout.
-
-    Raises:
-        ConfigurationError: a field cannot be decoded as the profile says, e.g. its code page is not known.
-    """
+    """Return the tree of a layout."""
     growing = _Growing(layout.profile)
     roots = tuple(growing.group(root, "") for root in layout.roots)
     growing.resolve()
@@ -165,7 +172,7 @@ class _Growing:
             number=self._number,
             path=path,
             element=element,
-            decode=values.decoder(column, self._profile),
+            profile=self._profile,
             least=column.length if column.encoding in _NUMBERS else int(self._profile.name == "ibm"),
         )
         self._fields[id(column)] = node
