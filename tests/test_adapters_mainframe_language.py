@@ -621,6 +621,11 @@ def test_lenient_reading_keeps_the_numbers_of_a_table_as_written():
     assert found.occurs == Occurs(least=5, most=5, depending="N")
 
 
+def test_lenient_reading_takes_a_sign_clause_for_the_s_that_is_missing():
+    found = entry("05 A PIC 99V99 SIGN IS LEADING SEPARATE.", lenient=True)
+    assert found.picture == Picture(text="99V99", **NUMBER, size=4, scale=2, signed=True)
+
+
 # --- errors
 
 
@@ -640,6 +645,8 @@ def test_lenient_reading_keeps_the_numbers_of_a_table_as_written():
         ("05 A PIC X VALUE.", "2:28: '.' stands where a value was expected"),
         ("05 A PIC X REDEFINES 5.", "2:33: '5' stands where the name of the entry whose bytes it redefines"),
         ("05 A PIC X SIGN SEPARATE.", "2:28: 'SEPARATE' stands where LEADING or TRAILING was expected"),
+        ("05 A PIC 9(3) SIGN LEADING SEPARATE.", "2:12: SIGN needs a number with S; expected PIC S9…, found PIC 9(3)"),
+        ("05 A PIC +9(3) SIGN TRAILING.", "2:12: SIGN needs a number with S; expected PIC S9…, found PIC +9(3)"),
         ("05 A PIC 9 BLANK WHEN SPACE.", "2:34: 'SPACE' stands where ZERO was expected"),
         ("05 A PIC X VALUE 'abc.", "2:29: the literal that begins here is not closed; close it, or continue it"),
         ("05 :TAG:-A PIC X.", "2:15: ':TAG:-A' is not a name; it stands for what COPY … REPLACING"),

@@ -151,6 +151,7 @@ class Sentences:
                     raise _SyntaxError(token, f"a second clause of this kind: {token.text}", "remove one of the two")
                 done.append(clause)
                 clause(entry, self._next())
+            self._check_sign(entry)
         except _SyntaxError:
             self.broken.append(entry)
             raise
@@ -186,6 +187,19 @@ class Sentences:
         self.problems.append(
             Problem(message=f"'{token.written}' is not a name", location=token.location, remedy=remedy)
         )
+
+    def _check_sign(self, entry: Entry) -> None:
+        """Refuse a SIGN clause that its picture does not go with; Cobrix takes it for the S that is missing."""
+        shape = entry.picture
+        if entry.sign is None or shape is None:
+            return
+        if self._lenient and shape.category == "number" and not shape.signed:
+            entry.picture = replace(shape, signed=True)
+        elif not shape.signed or shape.sign_char is not None:
+            message = f"SIGN needs a number with S; expected PIC S9…, found PIC {shape.text}"
+            self.problems.append(
+                Problem(message=message, location=entry.location, remedy="write S as first symbol, or leave SIGN out")
+            )
 
     def _at_end_of_entry(self) -> bool:
         """Pass over the period that ends an entry; say whether it was there."""

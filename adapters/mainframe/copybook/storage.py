@@ -17,7 +17,8 @@ from adapters.mainframe.copybook.syntax import Sign, Usage
 from adapters.mainframe.profile import Profile
 
 _BINARY = frozenset({Usage.BINARY, Usage.NATIVE, Usage.LITTLE})
-_UNSCALED = {Usage.FLOAT: 4, Usage.DOUBLE: 8, Usage.POINTER: 4, Usage.INDEX: 4}  # bytes; these have no picture
+_ADDRESSES = {Usage.POINTER: 4, Usage.PROCEDURE_POINTER: 8, Usage.INDEX: 4}  # bytes
+_UNSCALED = {Usage.FLOAT: 4, Usage.DOUBLE: 8, **_ADDRESSES}  # bytes; these have no picture
 _FLOATS = frozenset({Usage.FLOAT, Usage.DOUBLE})
 _MAX_BINARY_DIGITS = 18  # a doubleword
 
@@ -62,7 +63,7 @@ def alignment(usage: Usage | None, picture: Picture | None) -> int:
     """Return the bytes to a multiple of which SYNCHRONIZED moves an item; see "SYNCHRONIZED clause"."""
     if usage is Usage.DOUBLE:
         return 8
-    if usage in (Usage.FLOAT, Usage.POINTER, Usage.INDEX):
+    if usage is Usage.FLOAT or usage in _ADDRESSES:
         return 4
     if usage in (Usage.BINARY, Usage.NATIVE) and picture is not None:
         return 2 if picture.size <= 4 else 4
@@ -78,7 +79,7 @@ def _unscaled(picture: Picture | None, usage: Usage, profile: Profile) -> Storag
     if picture is not None and not (profile.name == "cobrix" and usage in _FLOATS and picture.category == "number"):
         raise MisfitError(f"{usage} takes no PICTURE (it has PIC {picture.text})", "leave out the PICTURE")
     length = _UNSCALED[usage]
-    if usage in (Usage.POINTER, Usage.INDEX):  # an address or a displacement within the program that wrote it
+    if usage in _ADDRESSES:  # an address or a displacement within the program that wrote it
         return Storage(usage=usage, encoding="bytes", length=length, type=_bytes(profile))
     # A hexadecimal COMP-1 reaches 7.2E75, beyond what a float of 32 bits holds
     single = usage is Usage.FLOAT and (profile.name == "cobrix" or profile.floats.startswith("ieee"))
