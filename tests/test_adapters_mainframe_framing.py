@@ -44,7 +44,6 @@ def read(make: Callable[[], Framing], content: bytes, size: int) -> Found:
         final = start + size >= len(content)
         done = made.records(np.frombuffer(unread, np.uint8), final=final)
         data = done.records.data.tobytes()
-        assert done.records.offsets is not None
         places = zip(done.records.starts.tolist(), done.records.lengths.tolist(), strict=True)
         found.records += [data[at : at + length] for at, length in places]
         found.offsets += [base + offset for offset in done.records.offsets.tolist()]

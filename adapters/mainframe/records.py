@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,8 @@ Rows = npt.NDArray[np.uint8]  # shape (records, bytes), C-contiguous
 Mask = npt.NDArray[np.bool_]
 Positions = npt.NDArray[np.int64]
 
+_NONE: Positions = np.empty(0, np.int64)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Records:
@@ -20,8 +22,16 @@ class Records:
     data: Bytes
     starts: Positions  # of each record's first byte in ``data``
     lengths: Positions  # of each record in bytes; may be less or more than the layout's
-    numbers: Positions | None = None  # of each record in its file, from 0
-    offsets: Positions | None = None  # of each record's first byte in its file, from 0
+    # Which records of their file they are, from 0, and where there their first bytes are. Default: as if the data were
+    # the file.
+    numbers: Positions = field(default_factory=lambda: _NONE)
+    offsets: Positions = field(default_factory=lambda: _NONE)
+
+    def __post_init__(self) -> None:
+        if self.numbers is _NONE:
+            object.__setattr__(self, "numbers", np.arange(len(self.starts), dtype=np.int64))
+        if self.offsets is _NONE:
+            object.__setattr__(self, "offsets", self.starts)
 
     @classmethod
     def fixed(cls, data: Bytes, length: int) -> Records:
@@ -42,12 +52,12 @@ class Records:
             data=self.data,
             starts=self.starts[wanted],
             lengths=self.lengths[wanted],
-            numbers=None if self.numbers is None else self.numbers[wanted],
-            offsets=None if self.offsets is None else self.offsets[wanted],
+            numbers=self.numbers[wanted],
+            offsets=self.offsets[wanted],
         )
 
     def within(self, start: int, end: int) -> Records:
-        """Return the records without their first ``start`` and last ``end`` bytes."""
+        """Return the records without their first ``start`` and last ``end`` bytes; numbers and offsets stay."""
         if not start and not end:
             return self
         return replace(self, starts=self.starts + start, lengths=np.maximum(self.lengths - (start + end), 0))

@@ -31,7 +31,11 @@ class Framed:
 
 
 class Framing(Protocol):
-    """Finds the records of one file; holds what it must remember from block to block."""
+    """Finds the records of one file; holds what it must remember from block to block.
+
+    If it has an attribute ``at_rest`` that is True, it holds nothing: another framing could go on from there. Only
+    there is a file cut into parts; one whose framing does not tell stays in one piece.
+    """
 
     def records(self, block: Bytes, *, final: bool) -> Framed:
         """Return the records that are whole in ``block``.

@@ -31,6 +31,11 @@ class Counted:
         self._end = end
         self._partial = partial
 
+    @property
+    def at_rest(self) -> bool:
+        """Always: nothing is held."""
+        return True
+
     def records(self, block: Bytes, *, final: bool) -> Framed:
         """Return the records that are whole in ``block``.
 

@@ -100,6 +100,11 @@ class Described:
         self._block_left = 0  # bytes of the present block (of records) that are still to come
         self._begun = False  # a descriptor has been read
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether what was consumed so far ends with a record, and with its block."""
+        return not self._block_left and (self._spans is None or not self._spans.is_open)
+
     def records(self, block: Bytes, *, final: bool) -> Framed:
         """Return the records that are whole in ``block``.
 
@@ -109,7 +114,7 @@ class Described:
         if self._bdw is None:
             words, ends, position = self._follow(block)
         else:
-            words, ends, position = self._follow_blocks(block, self._bdw)
+            words, ends, position = self._follow_blocks(block, self._bdw, final=final)
         if self._strict:
             self._check(block, words)
         self._begun |= len(words) > 0
@@ -133,8 +138,11 @@ class Described:
         starts = np.array(words, np.int64)
         return starts, np.append(starts[1:], position)[: len(starts)], position
 
-    def _follow_blocks(self, block: Bytes, bdw: Descriptor) -> tuple[Positions, Positions, int]:
-        """Do the same through blocks of records; the rest begins in a block that is not all here, or between two."""
+    def _follow_blocks(self, block: Bytes, bdw: Descriptor, *, final: bool) -> tuple[Positions, Positions, int]:
+        """Do the same through blocks of records.
+
+        The rest begins between two blocks, or, where a block is longer than what is here, within it.
+        """
         data, words = block.data, array("q")
         last: list[int] = []  # the last record of every block, and where it ends
         last_ends: list[int] = []
@@ -143,7 +151,10 @@ class Described:
             if not self._block_left:
                 if len(data) - position < _WORD:
                     break
-                self._block_left = self._block_length(data, position, bdw)
+                length = self._block_length(data, position, bdw)
+                if position and not final and position + _WORD + length > len(data):
+                    break
+                self._block_left = length
                 position += _WORD
             block_end = position + self._block_left
             limit = min(block_end, len(data))
@@ -356,6 +367,11 @@ class _Spans:
         self._open: list[Bytes] = []  # segments of a record that is not whole yet
         self._size = 0  # bytes of them
         self._began = 0  # where it began, from the start of the present block
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the last segment of a record is still to come."""
+        return bool(self._open)
 
     def join(
         self, block: Bytes, words: Positions, ends: Positions, consumed: int, *, final: bool

@@ -12,28 +12,33 @@ class Fixed:
     """F: every record has ``length`` bytes, and nothing stands between them."""
 
     def __init__(self, length: int, partial: Partial = "refuse") -> None:
-        self._length = length
-        self._partial = partial
+        self.length = length
+        self.partial = partial
+
+    @property
+    def at_rest(self) -> bool:
+        """Always: nothing is held."""
+        return True
 
     def records(self, block: Bytes, *, final: bool) -> Framed:
         """Return the whole records, and of the last block the rest as ``partial`` says."""
-        count, rest = divmod(len(block), self._length)
-        starts = np.arange(count + 1, dtype=np.int64) * self._length
-        lengths = np.full(count + 1, self._length, np.int64)
+        count, rest = divmod(len(block), self.length)
+        starts = np.arange(count + 1, dtype=np.int64) * self.length
+        lengths = np.full(count + 1, self.length, np.int64)
         if not (final and rest):
             return framed(block, starts[:-1], lengths[:-1], len(block) - rest)
-        if self._partial == "refuse":
+        if self.partial == "refuse":
             raise self._left_over(len(block), rest)
-        if self._partial == "drop":
+        if self.partial == "drop":
             return framed(block, starts[:-1], lengths[:-1], len(block), partial=1)
         lengths[-1] = rest
         return framed(block, starts, lengths, len(block), partial=1)
 
     def _left_over(self, size: int, rest: int) -> FramingError:
         return FramingError(
-            f"after the last record of {self._length} bytes, {rest} bytes are left over",
+            f"after the last record of {self.length} bytes, {rest} bytes are left over",
             position=size - rest,
-            remedy=uneven_remedy(self._length),
+            remedy=uneven_remedy(self.length),
         )
 
 
@@ -44,6 +49,11 @@ class FixedBlocks:
         self._length = length
         self._block_length = block_length
         self._partial = partial
+
+    @property
+    def at_rest(self) -> bool:
+        """Always: nothing is held."""
+        return True
 
     def records(self, block: Bytes, *, final: bool) -> Framed:
         """Return the records of the whole blocks, and of the last block of the file those of its last block."""

@@ -67,6 +67,11 @@ class ByLength:
         self._partial = partial
         self._strict = strict
 
+    @property
+    def at_rest(self) -> bool:
+        """Always: nothing is held."""
+        return True
+
     def records(self, block: Bytes, *, final: bool) -> Framed:
         """Return the records that are whole in ``block``.
 

@@ -33,6 +33,11 @@ class Lines:
         self._cut_to = cut_to
         self._skipping = False  # within the rest of a line that was cut
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether no line is being cut."""
+        return not self._skipping
+
     def records(self, block: Bytes, *, final: bool) -> Framed:
         """Return the lines that end in the block; of the last block the rest too."""
         ends = np.flatnonzero((block == _LF) | (block == _CR) if self._line_end == "any" else block == _LF)
@@ -80,6 +85,11 @@ class CutLines:
         """Make a framing for one file; ``length`` is the layout's."""
         self._window = length + 2
         self._line_end = 1  # bytes of the line end before the next byte; Cobrix takes the start of a file for one
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether it goes on as it began."""
+        return self._line_end == 1
 
     def records(self, block: Bytes, *, final: bool) -> Framed:
         """Return the lines and pieces of lines in the block."""
