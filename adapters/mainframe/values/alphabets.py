@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -29,9 +29,13 @@ from adapters.mainframe.profile import Profile
 from adapters.mainframe.records import Mask, Positions, Rows
 from foundation.errors import ConfigurationError, Problem
 
+_Cell = TypeVar("_Cell", bound=np.generic)
 Points = npt.NDArray[np.uint32]  # code points
 Sizes = npt.NDArray[np.uint8]  # bytes that each character takes in UTF-8
 
+_SAMPLE = 1_000  # bytes that tell whether a column is worth reading as ASCII first
+_LONGEST = 4  # bytes of a character in UTF-8
+_BLOCK = 1 << 15  # bytes: what is worked out in many steps stays in the cache
 _MOST = 1 << 29  # bytes of a column decoded at once: UTF-8 takes at most three times as many, and offsets are int32
 
 
@@ -97,7 +101,8 @@ class Utf8:
     def sized(cls, data: bytes, sizes: Sizes) -> Utf8:
         """Return the texts whose characters take ``sizes`` bytes, of shape (texts, characters); 0 for none."""
         ends = np.zeros(len(sizes) + 1, np.int32)
-        np.cumsum(np.einsum("ij->i", sizes, dtype=np.int32, casting="unsafe"), out=ends[1:])
+        narrow = np.min_scalar_type(_LONGEST * sizes.shape[1])  # einsum adds small types fastest
+        np.cumsum(np.einsum("ij->i", sizes, dtype=narrow, casting="unsafe"), out=ends[1:])
         return cls(data, ends)
 
     def array(self) -> pa.StringArray:
@@ -121,7 +126,8 @@ def alphabet(field: Field, profile: Profile) -> Alphabet:
     """
     blank = profile.name == "ibm" and profile.controls == "blank" and profile.trim != "keep"
     if field.encoding == "national":
-        return _Utf16(big=not field.little, table=_blanked(_EVERY_UNIT) if blank else _EVERY_UNIT)
+        points = _blanked(_EVERY_UNIT) if blank else _EVERY_UNIT
+        return _Utf16(big=not field.little, points=points, sizes=_sizes(points))
     if profile.encoding == "ascii" and field.encoding != "dbcs":
         return _charset(field, profile, blank=blank)
     page = _page(field, profile)
@@ -130,14 +136,7 @@ def alphabet(field: Field, profile: Profile) -> Alphabet:
     characters = _blanked_text(page.characters) if blank else page.characters
     if page.double is None:
         return _SingleBytes.of(characters)
-    leave_out = profile.name == "cobrix"
-    nothing = bytes(byte for byte in range(256) if characters[byte] == "\0") if leave_out else b""
-    return _Mixed(
-        singles=_SingleBytes.of(characters, nothing),
-        points=_points(characters),
-        double=page.double,
-        leave_out=leave_out,
-    )
+    return _Mixed.of(characters, page.double, leave_out=profile.name == "cobrix")
 
 
 def _page(field: Field, profile: Profile) -> CodePage:
@@ -210,12 +209,11 @@ class _SingleBytes:
     def __call__(self, column: Column) -> Utf8:
         present = column.present()
         data = column.data if present is None else column.cells[present].tobytes()
-        text = data.translate(self.ascii, self.left_out)
-        if text.isascii():
-            if present is None and len(text) == len(data):
-                return Utf8.even(text, column.width)
-        else:
+        text = data.translate(self.ascii, self.left_out) if data[:_SAMPLE].translate(self.ascii).isascii() else b"\x80"
+        if not text.isascii():
             text = self._decoded(data.translate(None, self.left_out) if self.left_out else data)
+        elif present is None and len(text) == len(data):
+            return Utf8.even(text, column.width)
         sizes = np.frombuffer(column.data.translate(self.sizes), np.uint8).reshape(-1, column.width)
         return Utf8.sized(text, sizes if present is None else sizes * present)
 
@@ -230,9 +228,26 @@ class _Mixed:
     """One byte per character, and two between the shift codes."""
 
     singles: _SingleBytes
-    points: Points  # of the single bytes
-    double: Points  # of the pairs
-    leave_out: bool  # what has the code point 0
+    points: Points  # of 65,536 units: pairs of bytes, and bytes as the pairs that begin with X'00', which no text has
+    sizes: Sizes  # of the same; 0 where it is left out
+
+    @classmethod
+    def of(cls, characters: str, double: Points, *, leave_out: bool) -> _Mixed:
+        """Return the alphabet of a page.
+
+        Args:
+            characters: of the bytes.
+            double: code points of the pairs.
+            leave_out: whether what has the code point 0 stands for nothing.
+        """
+        points = double.copy()
+        points[:256] = _points(characters)
+        points[_HALF] = 0 if leave_out else ord(REPLACEMENT)
+        sizes = _sizes(points)
+        if leave_out:
+            sizes[points == 0] = 0
+        left_out = bytes(np.flatnonzero(sizes[:256] == 0).tolist())
+        return cls(singles=_SingleBytes.of(characters, left_out), points=points, sizes=sizes)
 
     def __call__(self, column: Column) -> Utf8:
         if SHIFT_OUT not in column.data and SHIFT_IN not in column.data:
@@ -240,25 +255,44 @@ class _Mixed:
         cells, present = column.cells, column.present()
         if present is not None:
             cells = np.where(present, cells, np.uint8(SHIFT_IN))  # which is nothing, and ends whatever came before
-        out, back = cells == SHIFT_OUT, cells == SHIFT_IN
-        place = np.arange(1, column.width + 1, dtype=np.int32)
-        # Of each cell, the place after the last shift code before or at it, times two; plus one if two bytes follow.
-        last = np.maximum.accumulate(np.where(out, 2 * place + 1, np.where(back, 2 * place, 0)), axis=1)
-        wide = (last & 1).astype(np.bool_) & ~out
-        second = wide & (((place - 1 - (last >> 1)) & 1) == 1)
-        first = wide & ~second
-        whole = np.zeros_like(first)
-        whole[:, :-1] = first[:, :-1] & second[:, 1:]
-        points = self.points.take(cells)
-        points[first] = 0 if self.leave_out else ord(REPLACEMENT)  # half a pair
-        row, at = np.nonzero(whole)
-        points[row, at] = self.double.take(cells[row, at].astype(np.int32) << 8 | cells[row, at + 1])
-        gone = out | back | second
-        if self.leave_out:
-            gone |= points == 0
-        sizes = _sizes(points)
-        sizes[gone] = 0
-        return Utf8.sized(_utf8(points[~gone]), sizes)
+        sizes, texts = np.empty_like(cells), []
+        step = max(1, _BLOCK // column.width)
+        for block in (slice(start, start + step) for start in range(0, len(cells), step)):
+            units, gone = _mixed_units(cells[block])
+            sizes[block] = self.sizes.take(units) * ~gone
+            texts.append(_utf8(self.points.take(units[sizes[block] != 0])))
+        return Utf8.sized(b"".join(texts), sizes)
+
+
+_HALF = 0x0100  # stands for the first byte of a pair of which the second is missing
+
+
+def _mixed_units(cells: Rows) -> tuple[npt.NDArray[np.uint16], Mask]:
+    """Return the unit that begins at each byte, and which bytes begin none: shift codes and second bytes of pairs."""
+    out, back = cells == SHIFT_OUT, cells == SHIFT_IN
+    # Twice the place after the last shift code before or at each byte; plus one if two bytes per character follow.
+    place: npt.NDArray[np.signedinteger] = np.arange(2, 2 * cells.shape[1] + 2, 2)
+    place = place.astype(np.int16 if cells.shape[1] < 1 << 14 else np.int32)
+    last = np.maximum.accumulate(out * (place + 1) + back * place, axis=1)
+    wide = ((last & 1) > 0) & ~out
+    second = wide & ((((place - last) >> 1) & 1) == 1)
+    first = wide & ~second
+    # A row never begins with a second byte, so what follows a byte may be looked up across the ends of rows.
+    whole = first & _following(second)
+    pairs = -whole.astype(np.uint16)  # all bits of a unit that is a pair; masking is faster than choosing
+    units = cells.astype(np.uint16)
+    units = ((units << 8 | _following(units)) & pairs) | (units & ~pairs)
+    half = first & ~whole
+    if half.any():
+        units[half] = _HALF
+    return units, out | back | second
+
+
+def _following(cells: npt.NDArray[_Cell]) -> npt.NDArray[_Cell]:
+    """Return for each cell the one after it; a zero for the last."""
+    after = np.zeros_like(cells)
+    after.ravel()[:-1] = cells.ravel()[1:]
+    return after
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,19 +312,20 @@ class _Utf16:
     """UTF-16; surrogates without their partner are undefined."""
 
     big: bool
-    table: Points  # of the units; surrogates are undefined
+    points: Points  # of the units; surrogates are undefined
+    sizes: Sizes
 
     def __call__(self, column: Column) -> Utf8:
         units, present, half = _units(column, big=self.big)
-        points = self.table.take(units)
-        high, low = (units & 0xFC00) == 0xD800, (units & 0xFC00) == 0xDC00
-        if present is not None:
-            high &= present
-            low &= present
-        row, at = np.nonzero(high[:, :-1] & low[:, 1:])
-        points[row, at] = 0x10000 + ((units[row, at].astype(np.uint32) & 0x3FF) << 10) + (units[row, at + 1] & 0x3FF)
-        sizes = _sizes(points)
-        if len(row):
+        points, sizes = self.points.take(units), self.sizes.take(units)
+        surrogate = (units & 0xF800) == 0xD800
+        if surrogate.any():
+            high, low = surrogate & (units < 0xDC00), surrogate & (units >= 0xDC00)
+            if present is not None:
+                low &= present
+            row, at = np.nonzero(high[:, :-1] & low[:, 1:])
+            points[row, at] = 0x10000 + ((units[row, at] & np.uint32(0x3FF)) << 10) + (units[row, at + 1] & 0x3FF)
+            sizes[row, at] = _LONGEST
             present = np.ones(units.shape, np.bool_) if present is None else present
             present[row, at + 1] = False
         return _sixteen_bits(points, sizes, present, half)
