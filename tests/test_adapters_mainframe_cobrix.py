@@ -7,7 +7,9 @@ list from there.
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -15,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.mainframe.cobrix import rows
-from adapters.mainframe.cobrix.options import translate
+from adapters.mainframe.cobrix.options import FAMILIES, NAMES, translate
 from foundation.errors import ConfigurationError
 
 
@@ -164,3 +166,10 @@ class TestRows:
         column = pa.array([float("nan"), float("inf"), float("-inf"), None, 0.5])
         lines = rows.json_lines(pa.RecordBatch.from_arrays([column], ["F"])).decode().splitlines()
         assert lines == ['{"F":"NaN"}', '{"F":"Infinity"}', '{"F":"-Infinity"}', "{}", '{"F":0.5}']
+
+
+class TestDocumentation:
+    def test_every_option_has_its_line(self, project_root: Path):
+        text = (project_root / "docs" / "cobrix.md").read_text("utf-8")
+        names = {*NAMES, *(family.rstrip(":") for family in FAMILIES), "segment_id_level0"}
+        assert names - set(re.findall(r"`([a-z0-9_-]+)(?::[A-Z]+)?`", text)) == set()

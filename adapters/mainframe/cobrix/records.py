@@ -62,7 +62,8 @@ def records(given: Given) -> dict[str, object]:
     form = record_format(given)
     if is_text(given):
         partial = given.flag("allow_partial_records", default=False)
-        return values | {"record_format": "text", "partial_record": "keep" if partial else "drop"}
+        line_end = "lf" if as_stream(given) else "any"  # as Spark reads text
+        return values | {"record_format": "text", "partial_record": "keep" if partial else "drop", "line_end": line_end}
     if form in ("F", "V") and "record_length_field" in given:
         return values | {"record_format": "length-field", "partial_record": "keep"}
     if form == "FB":
