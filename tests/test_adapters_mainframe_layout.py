@@ -472,11 +472,24 @@ def test_fields_are_found_by_name():
         ),
         (
             ["05 U OCCURS 2.", "   10 N PIC 9.", "05 T PIC X OCCURS 0 TO 3 DEPENDING ON N."],
-            "4:10: 'T' depends on 'N', which stands in the table 'U' and has many values",
+            "4:10: 'T' depends on 'N', which stands in the table 'U' and has many values; "
+            "name a field outside of tables, or of the same one",
         ),
         (
             ["05 N.", "   10 M PIC 9.", "05 T PIC X OCCURS 0 TO 3 DEPENDING ON N."],
             "4:10: DEPENDING ON 'N' names a group; name a field in it",
+        ),
+        (
+            ["05 CUST-A PIC X.", "66 B RENAMES CUST-AA."],
+            "3:10: 'B' renames 'CUST-AA', which the record does not hold; did you mean 'CUST-A'?",
+        ),
+        (
+            ["05 T OCCURS 2.", "   10 A PIC X.", "66 B RENAMES A."],
+            "4:10: 'B' renames 'A', which occurs several times; rename an item outside of tables",
+        ),
+        (
+            ["05 A PIC X.", "05 B PIC X.", "66 C RENAMES B THRU A."],
+            "4:10: 'C' renames a range that ends before it begins; swap the two names",
         ),
         (
             ["05 A PIC X.", "05 A PIC X."],
