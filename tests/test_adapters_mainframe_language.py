@@ -116,9 +116,18 @@ def test_cobrix_takes_more_pictures_for_numbers(text, digits, scale):
     assert (found.category, found.size, found.scale) == ("number", digits, scale)
 
 
+def test_cobrix_pictures_that_are_no_numbers_stay_what_they_are():
+    for text in ("X(3)", "--,--9", "$$,$$9.99", "99/99/99", "N(3)"):
+        assert picture.parse(text, lenient=True) == picture.parse(text)
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
+        ("9(3)Z", "do not go together in this order"),
+        ("ZZ**9", "do not go together in this order"),
+        ("$$ZZ9", "do not go together in this order"),
+        ("--9CR", "do not go together in this order"),
         ("SX(3)", "behind S only 9, V and P may stand"),
         ("9(3)S", "S may stand only once, as the first symbol"),
         ("9V9V9", "only one decimal point"),

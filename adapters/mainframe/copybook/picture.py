@@ -27,9 +27,15 @@ _POINT_AND_COMMA = {".": ",", ",": "."}
 # Pictures with each run of one symbol written once, the decimal point as a full stop
 _TEXT = re.compile(r"[XA9]+")
 _NUMBER = re.compile(r"S?(?:9V?9?|V9|V?P9|9PV?)|[+-]?(?:9[V.]?9?|[V.]9)[+-]?")
-_EDITED = re.compile(r"[9VPZ*+\-.,/0B$]+(?:CR|DB)?")
+# Without the symbols that are only inserted, $ + - once or floating: a sign, digits of which the first may be blank,
+# a sign; or a sign or currency symbol that floats through the point
+_INSERTED = frozenset(",B0/")
+_EDITED = re.compile(
+    r"(?:[+-]?\$?|\$[+-])(?:[Z*]?9?(?:[V.]9?|PV?)?|[Z*]?[V.][Z*]|V?P9)(?:[+-]|CR|DB)?\$?"
+    r"|[+-]?\$?[V.]\$(?:[+-]|CR|DB)?|\$?([+-])?[V.][+-]\$?"
+)
+_TWO_SIGNS = re.compile(r"[+-].*(?:[9Z*$].*[+-]|CR|DB)|\+.*-|-.*\+")
 _EDITED_TEXT = re.compile(r"[XA9/0B]+")
-_MISPLACED = re.compile(r"[9Z*]V?P[9Z*]|[9Z*].*[+-].|[+-].*[9Z*].*(?:[+-]|CR|DB)|[^S]*P.*P")
 _FLOATING_POINT = re.compile(r"[+-]9?[V.]?9?E[+-]9")
 # What Cobrix reads as numbers beyond that: Z is a digit that may be blank, S may stand beside a point
 _NUMBER_OF_COBRIX = re.compile(r"[+-]?(?:S?9?[V.]P?9?|S?9P?|S?P9|Z9?[V.]P?9?Z?|Z9?P?)[+-]?")
@@ -85,18 +91,18 @@ def parse(text: str, *, decimal_comma: bool = False, lenient: bool = False) -> P
     if len(text) > MAX_TEXT:
         raise PictureError(f"it is longer than the {MAX_TEXT} characters that a picture can have")
     runs = _runs(text.upper())
-    written = [run.symbol for run in runs]
-    swapped = decimal_comma or (lenient and written.count(",") == 1 and "." not in written)
-    if swapped:
-        runs = [replace(run, symbol=_POINT_AND_COMMA.get(run.symbol, run.symbol)) for run in runs]
-    shape = "".join(run.symbol for run in runs)
     characters = sum(run.count * len(run.symbol) for run in runs if run.symbol not in _NO_CHARACTER)
     if characters > MAX_CHARACTERS:
         raise PictureError(f"{characters} characters are more than the {MAX_CHARACTERS} that an item can have")
 
-    if _is_number(shape, runs, lenient=lenient):
-        return _as_number(text, shape, runs, point="," if swapped else ".")
-    category = _category(shape, runs)
+    swapped = [replace(run, symbol=_POINT_AND_COMMA.get(run.symbol, run.symbol)) for run in runs]
+    if decimal_comma:
+        runs = swapped
+    if _is_number(runs, lenient=lenient):
+        return _as_number(text, runs, point="," if decimal_comma else ".")
+    if lenient and not any(run.symbol == "." for run in runs) and _is_number(swapped, lenient=True):
+        return _as_number(text, swapped, point=",")
+    category = _category(runs)
     if category is None:
         raise PictureError(_impossible(runs))
     return Picture(text=text, category=category, size=characters)
@@ -129,16 +135,22 @@ def _item(match: re.Match[str]) -> _Run:
     return _Run(symbol=symbol, count=int(digits), offset=match.start())
 
 
-def _is_number(shape: str, runs: Iterable[_Run], *, lenient: bool) -> bool:
+def _shape(runs: Iterable[_Run]) -> str:
+    return "".join(run.symbol for run in runs)
+
+
+def _is_number(runs: Sequence[_Run], *, lenient: bool) -> bool:
     """Say whether a picture has digits, one sign and one decimal point at most, and nothing else."""
+    shape = _shape(runs)
     known = _NUMBER.fullmatch(shape) or (lenient and _NUMBER_OF_COBRIX.fullmatch(shape))
     once = all(run.count == 1 for run in runs if run.symbol in "SV+-.,")
     one_sign = sum(symbol in "S+-" for symbol in shape) <= 1
     return bool(known) and bool(set(shape) & set("9Z")) and once and one_sign
 
 
-def _as_number(text: str, shape: str, runs: list[_Run], *, point: Literal[".", ","]) -> Picture:
+def _as_number(text: str, runs: Sequence[_Run], *, point: Literal[".", ","]) -> Picture:
     """Return a number whose digits, sign and point stand at fixed places."""
+    shape = _shape(runs)
     digits, pads = _count(runs, "9Z"), _count(runs, "P")
     whole = _count(runs, "9Z", until=("V", "."))
     scale = digits - whole if "V" in shape or "." in shape else 0
@@ -173,9 +185,10 @@ def _count(runs: Iterable[_Run], symbols: str, until: tuple[str, ...] = ()) -> i
     return total
 
 
-def _category(shape: str, runs: Sequence[_Run]) -> Category | None:
+def _category(runs: Sequence[_Run]) -> Category | None:
     """Return what a picture is that is no number; None: nothing that COBOL knows."""
-    kinds = set(shape)
+    shape = _shape(runs)
+    kinds = {run.symbol for run in runs}
     if kinds & set("NG"):
         wide: Category = "dbcs" if "G" in kinds else "national"
         return wide if kinds <= set("NB/0") or kinds <= set("GB") else None
@@ -184,12 +197,13 @@ def _category(shape: str, runs: Sequence[_Run]) -> Category | None:
         return "text" if plain else "edited" if _EDITED_TEXT.fullmatch(shape) else None
     if _FLOATING_POINT.fullmatch(shape) and "9" in shape.partition("E")[0]:
         return "edited"
-    one_point = sum(run.count for run in runs if run.symbol in "V.") <= 1
-    floats = [run.symbol for run in runs if run.symbol in "+-$" and run.count > 1]
     digits = bool(kinds & set("9Z*"))
-    floats_behind = digits and runs[-1].symbol in floats
-    well_formed = _EDITED.fullmatch(shape) is not None and _MISPLACED.search(shape) is None and not floats_behind
-    return "edited" if one_point and well_formed and (digits or floats) else None
+    floats = {symbol for symbol in "+-$" if sum(run.count for run in runs if run.symbol == symbol) > 1}
+    core = "".join(symbol for symbol, _ in groupby(run.symbol for run in runs if run.symbol not in _INSERTED))
+    one_point = sum(run.count for run in runs if run.symbol in "V.") <= 1
+    floats_alone = len(floats) <= 1 and not (floats and kinds & set("Z*")) and not (digits and core[-1] in floats)
+    well_formed = _EDITED.fullmatch(core) is not None and _TWO_SIGNS.search(core) is None
+    return "edited" if one_point and floats_alone and well_formed and (digits or floats) else None
 
 
 def _impossible(runs: list[_Run]) -> str:
