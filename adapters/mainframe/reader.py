@@ -7,7 +7,7 @@ have one length, and otherwise by following them without decoding anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +23,8 @@ from adapters.mainframe.files import Blocks, Compression
 from adapters.mainframe.framing.base import LARGEST_RECORD
 from adapters.mainframe.framing.fixed import Fixed, uneven_remedy
 from adapters.mainframe.options import MainframeOptions
-from adapters.mainframe.records import Records
+from adapters.mainframe.records import Mask, Records
+from adapters.mainframe.segments import Levels, Segments
 from foundation.errors import ConfigurationError, Location, Problem, SourceError
 
 
@@ -115,6 +116,7 @@ class Reader:
         self._layout = layout
         self._base = base
         self._decoder = Decoder(layout, corrupt=options.add.unreadable is not None)
+        self._segments = Segments(options.segments, layout, self._decoder) if options.segments else None
         self._framing = framing.make(options, layout)
         # Cobrix knows header and trailer as so many bytes of the file; otherwise they are its first and last record.
         as_bytes = options.profile == "cobrix"
@@ -139,6 +141,8 @@ class Reader:
             (add.record_bytes, pa.binary()),
         )
         columns = [pa.field(name, kind) for name, kind in added if name is not None]
+        if self._segments is not None:
+            columns.extend(self._segments.ids)
         columns.extend(self._decoder.schema)
         if add.unreadable is not None:
             raw = pa.string() if self._layout.profile.binary_as_hex else pa.binary()
@@ -196,9 +200,19 @@ class Reader:
             SourceUnavailable: the file cannot be opened or read, or changed while it was read.
             SourceError: it is not as the options say.
         """
-        for records in self._chunks(part):
-            for start, end in _slices(len(records), self._options.batch_rows):
-                yield self._batch(part, records.only(slice(start, end)))
+        levels: Levels | None = None
+        for chunk in self._chunks(part):
+            for start, end in _slices(len(chunk), self._options.batch_rows):
+                records, ids = chunk.only(slice(start, end)), ()
+                inner = records.within(self._options.record_start, self._options.record_end)
+                active: Mapping[str, Mask] | None = None
+                if self._segments is not None:
+                    selected, levels = self._segments.select(inner, levels, part.file_id)
+                    self.counts.filtered += selected.filtered
+                    inner, active, ids = selected.records, selected.active, selected.ids
+                    records = records.only(np.searchsorted(records.numbers, inner.numbers))
+                if len(records):
+                    yield self._batch(part, records, self._decoder.decode(inner, active=active), ids)
 
     # Bytes to records
 
@@ -267,21 +281,19 @@ class Reader:
 
     # Records to rows
 
-    def _batch(self, part: Part, records: Records) -> ReadBatch:
-        inner = records.within(self._options.record_start, self._options.record_end)
-        decoded = self._decoder.decode(inner)
-        unreadable = self._unreadable(part.path, inner, decoded)
+    def _batch(self, part: Part, records: Records, decoded: Decoded, ids: Sequence[pa.Array]) -> ReadBatch:
+        unreadable = self._unreadable(part.path, records, decoded)
         if unreadable and self._options.invalid == "refuse":
             raise _refused(part.path, unreadable)
         return ReadBatch(
-            rows=self._with_added(part, records, decoded),
+            rows=self._with_added(part, records, decoded, ids),
             file=part.path,
             first=int(records.numbers[0]),
             last=int(records.numbers[-1]),
             unreadable=unreadable,
         )
 
-    def _with_added(self, part: Part, records: Records, decoded: Decoded) -> pa.RecordBatch:
+    def _with_added(self, part: Part, records: Records, decoded: Decoded, ids: Sequence[pa.Array]) -> pa.RecordBatch:
         """Return the rows with the columns that the options add."""
         add, count = self._options.add, len(records)
         arrays: list[pa.Array] = []
@@ -295,6 +307,7 @@ class Reader:
             arrays.append(pa.array(records.lengths.astype(np.int32)))
         if add.record_bytes is not None:
             arrays.append(_bytes(records))
+        arrays.extend(ids)
         if not arrays and decoded.corrupt is None:
             return decoded.rows
         arrays.extend(decoded.rows.columns)
@@ -326,7 +339,7 @@ class Reader:
         for file_id, path in enumerate(paths):
             compression = self._compression(path)
             whole = Part(path=path, file_id=file_id, compression=compression)
-            if compression != "none" or files.size_of(path) < 1.5 * size:
+            if compression != "none" or not self._can_be_cut or files.size_of(path) < 1.5 * size:
                 yield whole
                 continue
             first, begin = 0, None
@@ -334,6 +347,12 @@ class Reader:
                 yield replace(whole, start=begin, end=at, first=first)
                 begin, first = at, number
             yield replace(whole, start=begin, first=first)
+
+    @property
+    def _can_be_cut(self) -> bool:
+        """Whether every record can be read without those before it."""
+        asked = self._options.segments
+        return asked is None or not (asked.levels or asked.children)
 
     def _places(self, whole: Part, size: int) -> Iterator[tuple[int, int]]:
         """Yield where a file may be cut: the byte, and the number of the record that begins there."""

@@ -71,55 +71,50 @@ class Lines:
         if self._cut_to is not None:
             too_long = np.where(ended, ends - starts > 2 * self._cut_to + 1, lengths > self._cut_to)
             lengths = np.where(too_long, self._cut_to, lengths)
-        present = lengths > 0
-        return starts[present], lengths[present]
+        return _present(starts, lengths)
 
 
 class CutLines:
     """Lines in pieces: what of a line does not fit the layout is the next record.
 
-    A piece has two bytes more than the layout, less the line end before it: so Cobrix cuts them.
+    A line may have two bytes more than the layout, its line end among them; a longer one is cut to the layout's length
+    again and again, until the rest is no longer. Of a last line without an end no piece has more than the layout.
     """
+
+    at_rest = True  # nothing is held
 
     def __init__(self, length: int) -> None:
         """Make a framing for one file; ``length`` is the layout's."""
+        self._length = length
         self._window = length + 2
-        self._line_end = 1  # bytes of the line end before the next byte; Cobrix takes the start of a file for one
-
-    @property
-    def at_rest(self) -> bool:
-        """Whether it goes on as it began."""
-        return self._line_end == 1
 
     def records(self, block: Bytes, *, final: bool) -> Framed:
         """Return the lines and pieces of lines in the block."""
+        if not len(block):
+            return framed(block, positions([]), positions([]), 0)
         ends = np.flatnonzero(block == _LF)
         starts = np.concatenate(([0], ends + 1)).astype(np.int64)
-        returns = (ends > starts[:-1]) & (block[ends - 1] == _CR)
-        before = np.concatenate(([self._line_end], 1 + returns))  # bytes of the line end before each line
-        long = ends - starts[:-1] >= self._window
-        found = [starts[:-1][~long]]
-        lengths = [(ends - returns - starts[:-1])[~long]]
-        for line in np.flatnonzero(long).tolist():
-            at, sizes, rest, _ = self._pieces(int(starts[line]), int(ends[line]) + 1, int(before[line]))
-            found.append(positions([*at, rest]))
-            lengths.append(positions([*sizes, int(ends[line] - (returns[line] and ends[line] > rest)) - rest]))
-        at, sizes, rest, self._line_end = self._pieces(int(starts[-1]), len(block), int(before[-1]))
+        stops = np.append(ends + 1, len(block))  # behind the line end; of the last line, what is here of it
+        while (leading := (starts < stops) & (block[np.minimum(starts, len(block) - 1)] == _CR)).any():
+            starts = starts + leading
+        texts = np.append(ends - ((ends > starts[:-1]) & (block[ends - 1] == _CR)), len(block))
+        pieces = np.maximum(-(-(stops - starts - self._window) // self._length), 0)  # beside the rest of the line
+        here = stops[-1] - starts[-1]
         if final:
-            at, sizes, rest = [*at, rest], [*sizes, len(block) - rest], len(block)
-        all_starts = np.concatenate([*found, positions(at)])
-        all_lengths = np.concatenate([*lengths, positions(sizes)])
-        order = np.argsort(all_starts, kind="stable")
-        order = order[all_lengths[order] > 0]
-        return framed(block, all_starts[order], all_lengths[order], rest)
+            pieces[-1] = max(-(-here // self._length) - 1, 0)
+        else:
+            pieces[-1] = max((here - self._window) // self._length + 1, 0)
+        counts = pieces + 1
+        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        begins = np.repeat(starts, counts) + within * self._length
+        lengths = np.where(within < np.repeat(pieces, counts), self._length, np.repeat(texts, counts) - begins)
+        rest = len(block) if final else int(begins[-1])
+        if not final:
+            begins, lengths = begins[:-1], lengths[:-1]
+        return framed(block, *_present(begins, lengths), rest)
 
-    def _pieces(self, start: int, end: int, before: int) -> tuple[list[int], list[int], int, int]:
-        """Cut what is too long: where pieces begin, their lengths, where the rest begins, bytes of line end before."""
-        starts: list[int] = []
-        lengths: list[int] = []
-        while end - start > self._window:
-            starts.append(start)
-            lengths.append(self._window - before)
-            start += lengths[-1]
-            before = 0
-        return starts, lengths, start, before
+
+def _present(starts: Positions, lengths: Positions) -> tuple[Positions, Positions]:
+    """Leave out what is blank."""
+    present = lengths > 0
+    return starts[present], lengths[present]
