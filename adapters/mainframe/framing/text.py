@@ -95,8 +95,6 @@ class CutLines:
         ends = np.flatnonzero(block == _LF)
         starts = np.concatenate(([0], ends + 1)).astype(np.int64)
         stops = np.append(ends + 1, len(block))  # behind the line end; of the last line, what is here of it
-        while (leading := (starts < stops) & (block[np.minimum(starts, len(block) - 1)] == _CR)).any():
-            starts = starts + leading
         texts = np.append(ends - ((ends > starts[:-1]) & (block[ends - 1] == _CR)), len(block))
         pieces = np.maximum(-(-(stops - starts - self._window) // self._length), 0)  # beside the rest of the line
         here = stops[-1] - starts[-1]
