@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from adapters.mainframe.copybook.picture import Picture
 from adapters.mainframe.copybook.syntax import Condition, Sign, Usage
-from adapters.mainframe.profile import Profile
+from adapters.mainframe.profile import Profile, Trim
 from foundation.errors import ConfigurationError, Location, Problem, did_you_mean
 
 Encoding = Literal[
@@ -51,6 +51,7 @@ class Field:
     type: pa.DataType
     little: bool = False  # byte order of binary, float and national values
     code_page: str | None = None  # where it is not the profile's
+    trim: Trim | None = None  # where it is not the profile's
     justified: bool = False  # JUSTIFIED RIGHT
     redefines: str | None = None  # name of the first sibling of which it redefines the bytes
     filler: bool = False  # makes no column

@@ -187,7 +187,7 @@ def _binary(picture: Picture, usage: Usage, profile: Profile) -> Storage:
         length = math.ceil((math.log2(10) * digits + 1) / 8)
     little = usage is Usage.LITTLE or (usage is Usage.NATIVE and profile.native == "little")
     if profile.name == "cobrix":
-        kind = _type(picture, digits, profile)
+        kind = _binary_of_cobrix(picture, profile)
     elif picture.scale > 0 or profile.exact_integers:
         kind = decimal(len(str(1 << 8 * length)), max(picture.scale, 0))
     elif picture.scale < 0:
@@ -195,6 +195,14 @@ def _binary(picture: Picture, usage: Usage, profile: Profile) -> Storage:
     else:
         kind = _integer(length, signed=picture.signed)
     return Storage(usage=usage, encoding="binary", length=length, type=kind, little=little)
+
+
+def _binary_of_cobrix(picture: Picture, profile: Profile) -> pa.DataType:
+    """Return the type of a binary number; Cobrix widens what is unsigned and fills its bytes."""
+    widened = {9: pa.int64(), 18: pa.decimal128(20, 0)}
+    if picture.size in widened and not picture.signed and not picture.scale and not profile.exact_integers:
+        return widened[picture.size]
+    return _type(picture, picture.size, profile)
 
 
 def _count(picture: Picture, usage: Usage, length: int, profile: Profile) -> Storage:

@@ -75,6 +75,7 @@ def _raw(original: Field, debug: Debug) -> Field:
         picture=_picture(original.length),
         usage=Usage.DISPLAY,
         type=kind,
+        trim="keep",
         conditions=(),
     )
 

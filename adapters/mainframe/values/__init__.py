@@ -10,6 +10,8 @@ May import: ``copybook``, ``profile``, ``records``, ``codepages``. Must never kn
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from adapters.mainframe.copybook.layout import Field
 from adapters.mainframe.profile import Profile
 from adapters.mainframe.values.binary import decoder as binary_decoder
@@ -31,5 +33,7 @@ _NUMBERS = {
 
 
 def decoder(field: Field, profile: Profile) -> Decode:
-    """Return what decodes ``field`` as ``profile`` says."""
+    """Return what decodes ``field`` as ``profile`` says, and as the field itself where it says otherwise."""
+    if field.trim is not None:
+        profile = replace(profile, trim=field.trim)
     return _NUMBERS.get(field.encoding, text_decoder)(field, profile)
