@@ -81,7 +81,7 @@ class Blocks:
         start: int = 0,
         end: int | None = None,
         without_end: int = 0,
-        size: int = BLOCK,
+        size: int | None = None,
     ) -> None:
         """Open a file.
 
@@ -91,7 +91,7 @@ class Blocks:
             start: bytes of the content that are left out at its start.
             end: byte of the content before which the part ends; None: the end of the file.
             without_end: bytes that are left out at the end of the file; not together with ``end``.
-            size: bytes of a block; it grows where not even one record fits.
+            size: bytes of a block, which grows where not even one record fits; None: ``BLOCK``.
 
         Raises:
             SourceUnavailable: the file cannot be opened.
@@ -105,7 +105,7 @@ class Blocks:
         self._without_end = without_end
         self._size = size_of(path) if compression == "none" else None
         self._stream = open_stream(path, compression)
-        self._buffer = np.empty(size + without_end + 1, np.uint8)
+        self._buffer = np.empty((size or BLOCK) + without_end + 1, np.uint8)
         self._filled = 0  # bytes in the buffer
         self._read = 0  # bytes of the content that were read or passed
         self._ended = False

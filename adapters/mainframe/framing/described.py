@@ -230,6 +230,8 @@ class Described:
                 raise incomplete(position, 0, self._block_left, "block")
             return 0
         if left >= _WORD:
+            if self._strict:
+                self._check(block, positions([position]))
             if refused:
                 data = block.data
                 says = self._rdw.record(data[position : position + _WORD]) + self._rdw.extra
