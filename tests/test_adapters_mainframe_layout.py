@@ -397,6 +397,10 @@ def test_groups_are_structs_and_fillers_are_numbered_as_cobrix_numbers_them():
 
     assert names(fillers="groups") == ["Cust_Id", "FILLER_2", "T"]
     assert names(fillers="drop") == ["Cust_Id", "T"]
+    assert layout(*NESTED, shape="nested").notes == (
+        "customer.cpy:4:12: a FILLER group is left out, with A, B; `fillers: groups` keeps it",
+        "customer.cpy:6:16: a FILLER group is left out, with B; `fillers: groups` keeps it",
+    )
     assert names(fillers="keep") == ["Cust_Id", "FILLER_P1", "FILLER_2", "G", "T"]
     assert names(fillers="fields") == ["Cust_Id", "FILLER_P1", "G", "T"]
     assert names(fillers="keep", filler_names="previous") == ["Cust_Id", "FILLER_AFTER_Cust_Id",

@@ -113,7 +113,8 @@ def outputs(roots: Sequence[Group], shape: Shape, profile: Profile, *, keep_root
 
     Args:
         roots: the records.
-        shape: ``names``: every field by its shortest unique name (``NAME``, else ``GROUP.NAME``), a table as a list.
+        shape: ``names``: every field by its shortest unique name (``NAME``, else ``GROUP.NAME``); a table is a list, of
+            values or of structs, in which groups are structs.
             ``nested``: groups are structs, tables lists. ``flattened``: as ``names``, but every occurrence is a column
             of its own: ``ITEMS_1_PRICE``, counted from 1.
         profile: ``cobrix`` joins a group and a name by ``_`` instead of by a period.

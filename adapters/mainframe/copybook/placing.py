@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from adapters.mainframe.copybook import naming, parser
 from adapters.mainframe.copybook.frames import START, Frame, Inherited, Position, Shared
-from adapters.mainframe.copybook.layout import Column, Field, Group, Layout, Place, Shape, Table, plain
+from adapters.mainframe.copybook.layout import Column, Field, Group, Layout, Place, Shape, Table, plain, walk
 from adapters.mainframe.copybook.naming import FILLER, FillerNames, Fillers, Names
 from adapters.mainframe.copybook.references import References
 from adapters.mainframe.copybook.storage import MisfitError, Storage, alignment, storage
@@ -138,7 +138,11 @@ def compile_layout(
         profile=profile,
         header=ends.get("header"),
         trailer=ends.get("trailer"),
-        notes=(*(note for copybook in copybooks for note in copybook.notes), *placing.notes),
+        notes=(
+            *(note for copybook in copybooks for note in copybook.notes),
+            *placing.notes,
+            *_left_out(placed.groups),
+        ),
     )
 
 
@@ -173,6 +177,17 @@ def _records_of_cobrix(roots: list[Entry]) -> list[Entry]:
     if all(root.children and root.occurs is None for root in roots):
         return roots
     return [Entry(level=0, name=None, location=roots[0].location, children=roots)]
+
+
+def _left_out(roots: Sequence[Group]) -> Iterator[str]:
+    """Yield a note for every FILLER group that is dropped with named fields in it."""
+    for _, column in walk(roots):
+        inner = column.element if isinstance(column, Table) else column
+        if column.filler and column.written == FILLER and isinstance(inner, Group):
+            named = [below.written for _, below in walk(inner.columns) if below.written != FILLER]
+            if named:
+                what = f"{column.location}: a FILLER group is left out, with {', '.join(named)}"
+                yield f"{what}; `fillers: groups` keeps it"
 
 
 def _line(problem: Problem) -> tuple[int, int]:
