@@ -715,6 +715,33 @@ def test_no_rows_are_no_values():
             assert found.array.type == field.type
 
 
+@settings(deadline=None)
+@given(st.data())
+def test_text_is_the_same_by_either_kind_of_kernels(data: st.DataObject):
+    pytest.importorskip("numba")
+    profile = replace(
+        IBM,
+        code_page=data.draw(st.sampled_from(["cp037", "cp1140", "cp875"])),  # 1140 has a character of three bytes
+        trim=data.draw(st.sampled_from(["both", "left", "right", "none", "keep"])),
+        controls=data.draw(st.sampled_from(["blank", "keep"])),
+        blanks_are_null=data.draw(st.booleans()),
+    )
+    field = field_of("X(5)", profile)
+    byte = st.sampled_from([0x00, 0x40, 0xC1, 0x81, 0xF1, 0x9F, 0xFF, 0x05, 0x44]) | st.integers(0, 255)
+    contents = data.draw(st.lists(st.lists(byte, min_size=5, max_size=5), min_size=1, max_size=6))
+    rows = np.array(contents, np.uint8)
+    available = data.draw(st.none() | st.lists(st.integers(0, 5), min_size=len(rows), max_size=len(rows)).map(np.array))
+    found = []
+    with pytest.MonkeyPatch.context() as patch:
+        for setting in ("off", "on"):
+            patch.setenv("VOEG_NUMBA", setting)
+            kernels.fastest.cache_clear()
+            found.append(decoder(field, profile)(rows, 0, available).array)
+    kernels.fastest.cache_clear()
+    found[1].validate(full=True)
+    assert found[0].to_pylist() == found[1].to_pylist()
+
+
 def test_numba_stays_out_where_it_is_switched_off():
     program = (
         "import sys; from adapters.mainframe.values import kernels; kernels.fastest(); print('numba' in sys.modules)"

@@ -36,7 +36,7 @@ Sizes = npt.NDArray[np.uint8]  # bytes that each character takes in UTF-8
 _SAMPLE = 1_000  # bytes that tell whether a column is worth reading as ASCII first
 _LONGEST = 4  # bytes of a character in UTF-8
 _BLOCK = 1 << 15  # bytes: what is worked out in many steps stays in the cache
-_MOST = 1 << 29  # bytes of a column decoded at once: UTF-8 takes at most three times as many, and offsets are int32
+MOST = 1 << 29  # bytes of a column decoded at once: UTF-8 takes at most three times as many, and offsets are int32
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,10 @@ class Column:
         """Return which of the cells there are, or None where all are."""
         return None if self.exists is None else np.arange(self.width) < self.exists[:, None]
 
+    def empty(self) -> Mask | None:
+        """Return the rows without any byte, or None where every row has one."""
+        return None if self.exists is None else np.asarray(self.exists == 0)
+
     def throughout(self, byte: int) -> Mask:
         """Return the rows that hold nothing but ``byte``; those without any byte are among them."""
         cells, present = self.cells, self.present()
@@ -75,7 +79,7 @@ class Column:
 
 def columns(rows: Rows, offset: int, length: int, available: Positions | None) -> Iterator[Column]:
     """Yield the bytes of a field: of all rows, or of so many at a time that 32-bit offsets suffice."""
-    step = max(1, _MOST // length)
+    step = max(1, MOST // length)
     for start in range(0, len(rows), step):
         part = rows[start : start + step]
         view = np.ndarray(len(part), np.dtype(f"V{length}"), part.data, offset, (rows.shape[1],))
@@ -137,6 +141,11 @@ def alphabet(field: Field, profile: Profile) -> Alphabet:
     if page.double is None:
         return _SingleBytes.of(characters)
     return _Mixed.of(characters, page.double, leave_out=profile.name == "cobrix")
+
+
+def characters_of(letters: Alphabet) -> str | None:
+    """Return the characters of the bytes 0 to 255; None where bytes mean something only together."""
+    return letters.characters if isinstance(letters, _SingleBytes) and not letters.left_out else None
 
 
 def _page(field: Field, profile: Profile) -> CodePage:

@@ -109,7 +109,7 @@ class _Binary:
 
     def _wide(self, rows: Rows, offset: int) -> tuple[pa.Array, Mask | None]:
         """Return numbers of more than eight bytes, null where the type cannot hold them."""
-        words = self._extended(rows, offset, -(-max(self._length, 32) // 8) * 8)
+        words = self._extended(rows, offset, max(self._length, 32) // 8 * 8 + 8)  # with a word for the sign at least
         null = _beyond(words, self._type.precision - self._power)
         words = np.ascontiguousarray(words[:, :4])
         if self._power:

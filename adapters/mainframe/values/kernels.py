@@ -20,11 +20,12 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from adapters.mainframe.records import Mask, Rows
+from adapters.mainframe.records import Bytes, Mask, Positions, Rows
 from adapters.mainframe.values.decimals import Integers
 
 Signs = npt.NDArray[np.int8]  # of each byte that can hold a sign: 1, -1, or 0 where it is none
 Words = npt.NDArray[np.uint64]
+Ends = npt.NDArray[np.int32]
 
 
 class Sign(NamedTuple):
@@ -32,6 +33,18 @@ class Sign(NamedTuple):
 
     at: int  # offset; negative: none does
     table: Signs
+
+
+class Letters(NamedTuple):
+    """What each of the 256 bytes of a code page stands for."""
+
+    ascii: Bytes  # the ASCII character, 0x80 for any other
+    utf8: Rows  # shape (256, 3)
+    sizes: Bytes  # how many of these three count
+    spaces: Mask  # whether trimming takes it off
+    longest: int  # the largest of the sizes
+    left: bool  # trim at the left
+    right: bool  # trim at the right
 
 
 class Zoned(Protocol):
@@ -50,24 +63,39 @@ class Packed(Protocol):
         ...
 
 
+class Text(Protocol):
+    """Reads text of one byte per character."""
+
+    def __call__(
+        self, rows: Rows, offset: int, width: int, available: Positions, letters: Letters
+    ) -> tuple[Bytes, Ends, Mask]:
+        """Return the characters in UTF-8, where each text ends in them (with 0 before the first), and which are blank.
+
+        Blank is what has nothing but spaces, or nothing but high-values. ``available`` bytes of each row are there; of
+        length 0: all of them.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kernels:
     """One implementation of the inner loops."""
 
     zoned: Zoned
     packed: Packed
+    text: Text | None  # None: ``values.text`` does without
 
 
 @cache
 def fastest() -> Kernels:
     """Return the kernels compiled by Numba where that is installed and not switched off (``VOEG_NUMBA=off``)."""
     if os.environ.get("VOEG_NUMBA") == "off" or find_spec("numba") is None:
-        return Kernels(zoned=zoned, packed=packed)
+        return Kernels(zoned=zoned, packed=packed, text=None)
     accelerated = import_module("adapters.mainframe.values.accelerated")
-    return Kernels(zoned=accelerated.zoned, packed=accelerated.packed)
+    return Kernels(zoned=accelerated.zoned, packed=accelerated.packed, text=accelerated.text)
 
 
-_WORD = 8  # digits or bytes in a 64-bit word
+WORD = 8  # digits or bytes in a 64-bit word
 _INVALID = -32_768  # in the tables below: at least one half byte is no digit
 
 
@@ -116,10 +144,10 @@ def zoned(rows: Rows, offset: int, digits: int, sign: Sign, bad: Mask) -> Intege
     invalid: Words | None = None
     position = offset
     while position < offset + digits:
-        count = (offset + digits - position) % _WORD or _WORD
+        count = (offset + digits - position) % WORD or WORD
         word = _zoned_word(rows, position, count)
         if position <= sign.at < position + count:
-            place = _WORD - count + sign.at - position  # of the byte in the word, from its low end
+            place = WORD - count + sign.at - position  # of the byte in the word, from its low end
             word &= ~np.uint64(0xF0 << (8 * place))
         carry = word + _SIX
         carry |= word
@@ -143,19 +171,19 @@ def _signs(rows: Rows, sign: Sign, bad: Mask) -> Integers:
 def _zoned_word(rows: Rows, offset: int, count: int) -> Words:
     """Return up to eight digits as bytes of a word, the last digit highest; a byte above 9 was no digit."""
     end = offset + count
-    unused = np.uint64(8 * (_WORD - count))
-    if end >= _WORD:
-        word: Words = view(rows, end - _WORD, "<u8") ^ _ZONES
+    unused = np.uint64(8 * (WORD - count))
+    if end >= WORD:
+        word: Words = view(rows, end - WORD, "<u8") ^ _ZONES
         if unused:
             word >>= unused
             word <<= unused
         return word
-    if offset + _WORD <= rows.shape[1]:
+    if offset + WORD <= rows.shape[1]:
         word = view(rows, offset, "<u8") ^ _ZONES
         word <<= unused
         return word
-    padded = np.full((len(rows), _WORD), 0xF0, np.uint8)  # records of less than eight bytes
-    padded[:, _WORD - count :] = rows[:, offset:end]
+    padded = np.full((len(rows), WORD), 0xF0, np.uint8)  # records of less than eight bytes
+    padded[:, WORD - count :] = rows[:, offset:end]
     return padded.view("<u8")[:, 0] ^ _ZONES
 
 

@@ -18,12 +18,13 @@ import pyarrow.compute as pc
 from adapters.mainframe.copybook.layout import Field
 from adapters.mainframe.profile import Profile, Trim
 from adapters.mainframe.records import Mask, Positions, Rows
-from adapters.mainframe.values import Decode, Values
-from adapters.mainframe.values.alphabets import Alphabet, Column, alphabet, columns
+from adapters.mainframe.values import Decode, Values, kernels
+from adapters.mainframe.values.alphabets import MOST, Alphabet, Column, alphabet, characters_of, columns
+from adapters.mainframe.values.kernels import Letters
 from foundation.errors import SourceError
 
 _IDEOGRAPHIC_SPACE = "\u3000"
-_HIGH_VALUE = 0xFF
+_LOW_VALUE, _HIGH_VALUE = 0x00, 0xFF
 _ASCII_SPACES = "".join(map(chr, range(0x21)))  # what Java's String.trim takes off
 
 _Null = Callable[[Column, pa.StringArray, pa.StringArray], Mask | None]
@@ -34,20 +35,29 @@ def decoder(field: Field, profile: Profile) -> Decode:
     """Return what decodes text (also edited numbers and DISPLAY numbers that stay text), DBCS, NATIONAL or bytes.
 
     The array is of ``string``; of a field of encoding ``bytes`` of ``binary``, or of ``string`` in upper-case
-    hexadecimal digits where that is the field's type. A value of which no byte exists is null.
+    hexadecimal digits where that is the field's type.
 
-    Profile ``ibm``: blank text (nothing but spaces, low-values or high-values) is null where ``blanks_are_null``,
-    unless ``trim`` is ``keep``. Profile ``cobrix``: low-values throughout are null where ``blanks_are_null``, and a
-    value whose record ends just before it is empty otherwise; ``available`` below zero marks one that ends earlier.
+    Profile ``ibm``: a value of which no byte exists is null, and so is blank text (nothing but spaces, low-values or
+    high-values) where ``blanks_are_null``, unless ``trim`` is ``keep``. Profile ``cobrix``: low-values throughout are
+    null where ``blanks_are_null``, and so is what has no byte; otherwise that is empty.
 
     Raises:
         ConfigurationError: the code page or character set is not known, or has no double-byte characters for DBCS.
     """
     if field.encoding == "bytes":
         return _Bytes(length=field.length, hexadecimal=pa.types.is_string(field.type), cobrix=profile.name == "cobrix")
+    letters = alphabet(field, profile)
+    compiled, characters = kernels.fastest().text, characters_of(letters)
+    if compiled is not None and characters is not None and profile.name == "ibm" and profile.trim != "keep":
+        return _CompiledText(
+            length=field.length,
+            kernel=compiled,
+            letters=_letters(characters, profile.trim, _spaces(field, profile)),
+            blanks_are_null=profile.blanks_are_null,
+        )
     return _Text(
         length=field.length,
-        alphabet=alphabet(field, profile),
+        alphabet=letters,
         trim=profile.trim,
         spaces=_spaces(field, profile),
         null=_null(field, profile),
@@ -74,6 +84,53 @@ class _Text:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _CompiledText:
+    """Decodes a field of characters of one byte each by a compiled kernel: the same values as ``_Text`` gives."""
+
+    length: int
+    kernel: kernels.Text
+    letters: Letters
+    blanks_are_null: bool
+
+    def __call__(self, rows: Rows, offset: int, available: Positions | None = None) -> Values:
+        step = MOST // self.length
+        parts = [
+            self._texts(
+                rows[start : start + step], offset, None if available is None else available[start : start + step]
+            )
+            for start in range(0, max(len(rows), 1), step)
+        ]
+        return Values(array=_joined(parts, pa.string()))
+
+    def _texts(self, rows: Rows, offset: int, available: Positions | None) -> pa.StringArray:
+        exists = _NO_POSITIONS if available is None else np.clip(available, 0, self.length)
+        data, ends, blank = self.kernel(rows, offset, self.length, exists, self.letters)
+        null = blank if self.blanks_are_null else None if available is None else available < 1
+        array = pa.StringArray.from_buffers(len(rows), pa.py_buffer(ends), pa.py_buffer(data))
+        return _with_nulls(array, null)
+
+
+_NO_POSITIONS = np.empty(0, np.int64)
+
+
+def _letters(characters: str, trim: Trim, spaces: str) -> Letters:
+    encoded = [character.encode() for character in characters]
+    utf8 = np.zeros((256, 3), np.uint8)
+    for byte, parts in enumerate(encoded):
+        utf8[byte, : len(parts)] = list(parts)
+    sizes = np.array([len(parts) for parts in encoded], np.uint8)
+    return Letters(
+        ascii=np.array([parts[0] if len(parts) == 1 else 0x80 for parts in encoded], np.uint8),
+        utf8=utf8,
+        sizes=sizes,
+        spaces=np.array([character in spaces for character in characters]),
+        longest=int(sizes.max()),
+        left=trim in ("both", "left"),
+        right=trim in ("both", "right"),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Bytes:
     """Takes the bytes of a field as they are, or as hexadecimal digits."""
 
@@ -91,13 +148,13 @@ class _Bytes:
 
     def _bytes(self, column: Column) -> pa.Array:
         cells, present = column.cells, column.present()
-        lengths = np.full(len(column), self.length) if column.exists is None else np.maximum(column.exists, 0)
+        lengths = np.full(len(column), self.length) if column.exists is None else column.exists
         flat = cells.ravel() if present is None else cells[present]
         ends = np.zeros(len(column) + 1, np.int32)
         np.cumsum(lengths * (2 if self.hexadecimal else 1), out=ends[1:])
         data = _HEXADECIMAL.take(flat).tobytes() if self.hexadecimal else flat.tobytes()
         array = pa.Array.from_buffers(self._type, len(column), [None, pa.py_buffer(ends), pa.py_buffer(data)])
-        return _with_nulls(array, _missing(column, at_least=0 if self.cobrix else 1))
+        return _with_nulls(array, None if self.cobrix else column.empty())
 
 
 _HEXADECIMAL = np.frombuffer(b"".join(b"%02X" % byte for byte in range(256)), "<u2")
@@ -149,9 +206,9 @@ def _null(field: Field, profile: Profile) -> _Null:
     """Return the rule of the profile."""
     if profile.name == "cobrix":
         kept = profile.trim == "keep" and field.encoding != "national"
-        return _low_values if profile.blanks_are_null and not kept else _beyond
+        return _low_values if profile.blanks_are_null and not kept else _never
     if not profile.blanks_are_null or profile.trim == "keep":
-        return _nothing
+        return _without_bytes
     spaces = _spaces(field, profile)
     return lambda column, texts, trimmed: _blank(
         column, trimmed if profile.trim == "both" else _trimmed(texts, "both", spaces)
@@ -165,16 +222,12 @@ def _blank(column: Column, trimmed: pa.StringArray) -> Mask:
 
 
 def _low_values(column: Column, _texts: pa.StringArray, _trimmed: pa.StringArray) -> Mask:
-    return column.throughout(0)
+    return column.throughout(_LOW_VALUE)
 
 
-def _nothing(column: Column, _texts: pa.StringArray, _trimmed: pa.StringArray) -> Mask | None:
-    return _missing(column, at_least=1)
+def _without_bytes(column: Column, _texts: pa.StringArray, _trimmed: pa.StringArray) -> Mask | None:
+    return column.empty()
 
 
-def _beyond(column: Column, _texts: pa.StringArray, _trimmed: pa.StringArray) -> Mask | None:
-    return _missing(column, at_least=0)
-
-
-def _missing(column: Column, *, at_least: int) -> Mask | None:
-    return None if column.exists is None else column.exists < at_least
+def _never(_column: Column, _texts: pa.StringArray, _trimmed: pa.StringArray) -> None:
+    return None
