@@ -23,7 +23,7 @@ from adapters.mainframe.cobrix.records import (
 )
 from adapters.mainframe.cobrix.segments import levels, segments
 from adapters.mainframe.copybook.naming import FillerNames, Fillers
-from adapters.mainframe.copybook.placing import Debug
+from adapters.mainframe.copybook.views import Debug
 from adapters.mainframe.options import Columns, MainframeOptions
 from foundation.errors import ConfigurationError, did_you_mean
 
