@@ -15,11 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.mainframe import codepages
+from adapters.mainframe import assemble, codepages
 from adapters.mainframe.codepages import cobrix
 from adapters.mainframe.copybook.layout import Encoding, Field, Place
 from adapters.mainframe.copybook.picture import Picture
 from adapters.mainframe.copybook.syntax import Sign, Usage
+from adapters.mainframe.options import MainframeOptions
 from adapters.mainframe.profile import Profile
 from adapters.mainframe.values import alphabets, kernels, text
 from foundation.errors import ConfigurationError, Location
@@ -229,6 +230,11 @@ class TestTables:
         file.write_text(codepages.get("cp037").characters.replace("{", "Ŵ"), "utf-8", newline="")
         assert one(b"\xc1\xc0", Profile(code_page="ours", code_page_table=file)) == "AŴ"
         assert one(b"\xc1\xc0", Profile(name="cobrix", code_page="ours", code_page_table=file)) == "AŴ"
+
+    def test_is_named_by_an_option_relative_to_the_estate(self, tmp_path: Path) -> None:
+        (tmp_path / "ours.txt").write_text(codepages.get("cp037").characters.replace("{", "Ŵ"), "utf-8", newline="")
+        options = MainframeOptions.model_validate({"path": "F", "copybook": "F", "code_page_table": "ours.txt"})
+        assert one(b"\xc0", assemble.profile_of(options, tmp_path)) == "Ŵ"
 
     @pytest.mark.parametrize(
         ("content", "said"),

@@ -1,4 +1,4 @@
-"""From options to the parts that read: profile, layout, reader."""
+"""From options to how values are read and where they stand."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from adapters.mainframe.profile import Profile
 _DEFAULT_PAGES = {("ibm", "ebcdic"): "cp037", ("cobrix", "ebcdic"): "common"}
 
 
-def profile_of(options: MainframeOptions) -> Profile:
-    """Return how values are to be read."""
+def profile_of(options: MainframeOptions, base: Path = Path()) -> Profile:
+    """Return how values are to be read; ``base`` is the estate folder, for the table of a code page."""
     page = options.code_page or _DEFAULT_PAGES.get((options.profile, options.encoding), "us-ascii")
     return Profile(
         name=options.profile,
         encoding=options.encoding,
         code_page=page,
-        field_code_pages=tuple(
-            (field, name) for name, fields in options.field_code_pages.items() for field in fields
-        ),
+        code_page_table=paths.resolve(options.code_page_table, base) if options.code_page_table else None,
+        code_page_table=paths.resolve(options.code_page_table, base) if options.code_page_table else None,
+        field_code_pages=tuple((field, name) for name, fields in options.field_code_pages.items() for field in fields),
         national=options.national_endian,
         floats=options.floats,
         native=options.native_endian,
@@ -47,7 +47,7 @@ def layout_of(options: MainframeOptions, base: Path) -> Layout:
     names = (options.copybook,) if isinstance(options.copybook, str) else options.copybook
     return placing.load(
         [paths.resolve(name, base) for name in names],
-        profile_of(options),
+        profile_of(options, base),
         shape=options.columns,
         keep_root=options.keep_root,
         fillers=options.fillers,
