@@ -21,7 +21,6 @@ def profile_of(options: MainframeOptions, base: Path = Path()) -> Profile:
         encoding=options.encoding,
         code_page=page,
         code_page_table=paths.resolve(options.code_page_table, base) if options.code_page_table else None,
-        code_page_table=paths.resolve(options.code_page_table, base) if options.code_page_table else None,
         field_code_pages=tuple((field, name) for name, fields in options.field_code_pages.items() for field in fields),
         national=options.national_endian,
         floats=options.floats,
