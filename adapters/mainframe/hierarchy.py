@@ -21,7 +21,7 @@ from adapters.mainframe.copybook import naming
 from adapters.mainframe.copybook.layout import Column, Group, Layout, Output, plain, walk
 from adapters.mainframe.decoder import Decoder, UnreadableRows
 from adapters.mainframe.records import Mask, Positions, Records
-from adapters.mainframe.segments import Segments, Selected, generated
+from adapters.mainframe.segments import Segments, Select, Selected, generated
 from foundation.errors import ConfigurationError, Problem, did_you_mean
 
 Kinds = npt.NDArray[np.int64]
@@ -111,6 +111,7 @@ class Nested:
     """Rows that hold a root record with all that belongs to it."""
 
     rows: pa.RecordBatch
+    roots: Positions  # of each row: which of ``records`` is at its top
     numbers: Positions  # of each row: its record's number; in profile ``cobrix`` that of the record behind the row
     lengths: Positions  # of each row: bytes of all records in it
     unreadable: tuple[UnreadableRows, ...]  # their rows are those of ``records``
@@ -118,21 +119,40 @@ class Nested:
     orphans: int  # records that belong to nobody
 
 
+Open = tuple[Records, ...]
+"""The records of a root that is not complete yet, in chunks with bytes of their own."""
+
+
 class Hierarchy:
-    """Makes nested rows of the records of one file after another; keeps the records of a root that is still open.
+    """Makes nested rows of records. Holds nothing of a file: what goes on from chunk to chunk is handed on.
 
     Attributes:
         schema: a struct for each group, as with ``columns: nested``; in the struct of each parent, lists of structs of
             its children, called as their groups, behind its own fields.
     """
 
-    def __init__(self, asked: options.Segments, layout: Layout, segments: Segments, *, keep_root: bool = False) -> None:
+    def __init__(
+        self,
+        asked: options.Segments,
+        layout: Layout,
+        segments: Segments,
+        *,
+        keep_root: bool = False,
+        trim: tuple[int, int] = (0, 0),
+    ) -> None:
         """Prepare to nest.
+
+        Args:
+            asked: which groups are segments, and which are the children of which.
+            layout: of a record.
+            segments: what tells the kinds apart.
+            keep_root: whether the records (level 01) are columns themselves.
+            trim: bytes before and behind the fields of each record.
 
         Raises:
             ConfigurationError: the options do not describe a family of segments with one root.
         """
-        self._segments = segments
+        self._segments, self._trim = segments, trim
         self._cobrix = layout.profile.name == "cobrix"
         self._family = Family.of(asked, layout, segments.names)
         if len(self._family.roots) != 1:
@@ -155,37 +175,29 @@ class Hierarchy:
             ]
         )
         self._columns = [output for output in outputs if not self._is_child(output.column)]
-        self._open: list[Records] = []  # of the root that is not complete yet, in chunks with bytes of their own
+        self._addresses = [self._address(layout, kind, keep_root) for kind in range(len(self._family.names))]
 
-    def nest(self, records: Records, *, final: bool) -> list[Nested]:
-        """Return the rows that are complete.
+    def nest(self, records: Records, before: Open = (), *, final: bool) -> tuple[list[Nested], Open]:
+        """Return the rows that are complete, and the records of a root that is not.
 
         Args:
             records: the next chunk of a file.
-            final: whether the file ends with it; then no root stays open.
+            before: what the chunk before returned.
+            final: whether the file ends with the chunk; then no root stays open.
         """
-        values = self._segments.values(records)
+        values = self._segments.values(records.within(*self._trim))
         if self._only is not None:
             wanted = np.asarray(pc.is_in(values, self._only))
             records, values = records.only(wanted), values.filter(pa.array(wanted))
-        root = self._family.roots[0]
-        starts = np.flatnonzero(self._ordered(records, values) == root)
+        kinds = self._ordered(records.within(*self._trim), values)
+        starts = np.flatnonzero(kinds == self._family.roots[0])
+        if not len(starts) and not final:
+            return [], (*before, *([_detached(records)] if len(records) else []))
         first = int(starts[0]) if len(starts) else len(records)
-        last = len(records) if final or not len(starts) else int(starts[-1])
-        nested = []
-        if len(starts) or final:
-            rest = records.only(slice(0, first))
-            begun = _joined([*self._open, *([_detached(rest)] if first else [])]) if self._open else rest
-            self._open = []
-            if len(begun):
-                nested.append(self._rows(begun))
-        else:
-            last = first = 0
-        if last > first:
-            nested.append(self._rows(records.only(slice(first, last))))
-        if last < len(records):
-            self._open.append(_detached(records.only(slice(last, None))))
-        return nested
+        last = len(records) if final else int(starts[-1])
+        begun = _joined([*before, records.only(slice(0, first))])
+        nested = [self._rows(part) for part in (begun, records.only(slice(first, last))) if len(part)]
+        return nested, () if final else (_detached(records.only(slice(last, None))),)
 
     def _ordered(self, records: Records, values: pa.StringArray) -> Kinds:
         """Return the kind of each record, as the family numbers it."""
@@ -194,25 +206,26 @@ class Hierarchy:
         return kinds
 
     def _rows(self, records: Records) -> Nested:
-        values = self._segments.values(records)
-        kinds = self._ordered(records, values)
+        inner = records.within(*self._trim)
+        values = self._segments.values(inner)
+        kinds = self._ordered(inner, values)
         parents, _ = Seen((-1,) * len(self._family.names)).parents(self._family, kinds, records.numbers)
         root = self._family.roots[0]
         places = np.searchsorted(records.numbers, parents)  # of the parents among the records
         kept = _kept(kinds, root, np.where(parents >= 0, places, -1), self._family)
-        active = self._segments.active(records, values)
+        active = self._segments.active(inner, values)
         unreadable: list[UnreadableRows] = []
         children: dict[int, tuple[Positions, pa.Array]] = {}
         for kind, name in enumerate(self._family.names):
             if kind != root:
                 own = np.flatnonzero(kept & (kinds == kind))
-                found = self._members[name].decode(records.only(own), active=_some(active, own))
-                unreadable.extend(_moved(found.unreadable, own))
+                found = self._members[name].decode(inner.only(own), active=_some(active, own))
+                unreadable.extend(_moved(found.unreadable, own, name, self._addresses[kind]))
                 children[kind] = own, found.rows.column(0)
         lists = _Lists(self, children, {kind: places[own] for kind, (own, _) in children.items()})
         roots = np.flatnonzero(kinds == root)
-        found = self._row.decode(records.only(roots), active=_some(active, roots))
-        unreadable.extend(_moved(found.unreadable, roots))
+        found = self._row.decode(inner.only(roots), active=_some(active, roots))
+        unreadable.extend(_moved(found.unreadable, roots))  # those of columns are addressed already
         arrays = [
             self._with_children(found.rows.column(output.name), output.column, roots, lists) for output in self._columns
         ]
@@ -221,6 +234,7 @@ class Hierarchy:
         numbers = records.numbers[roots] if not self._cobrix else records.numbers[ends - 1] + 1
         return Nested(
             rows=pa.RecordBatch.from_arrays(arrays, schema=self.schema),
+            roots=roots,
             numbers=numbers,
             lengths=sums[ends] - sums[roots],
             unreadable=tuple(unreadable),
@@ -262,6 +276,14 @@ class Hierarchy:
             name = self._family.names[child]
             members.append(pa.field(name, pa.list_(self._type(self._groups[name]))))
         return pa.struct(members)
+
+    def _address(self, layout: Layout, kind: int, keep_root: bool) -> str:
+        """Return how a mapping addresses the group of a kind in the rows: ``COMPANY.DEPT[*]``."""
+        name, parent = self._family.names[kind], self._family.parents[kind]
+        if parent >= 0:
+            return f"{self._address(layout, parent, keep_root)}.{name}[*]"
+        path = _output(layout, name, self._groups[name]).path
+        return ".".join(path if keep_root or len(path) == 1 else path[1:])
 
     def _is_child(self, column: Column) -> bool:
         kind = self._kinds.get(id(column))
@@ -309,6 +331,17 @@ class RelatedTable:
         outputs = tuple(output for output in layout.outputs if not others & set(output.path))
         self.layout = replace(layout, outputs=outputs)
         self.ids = tuple(pa.field(name, pa.string()) for name in (ID, PARENT, ROOT))
+
+    def of_file(self, file: int) -> Select:
+        """Return what selects from one file, handed its chunks one after the other; ``file`` is its number."""
+        seen: Seen | None = None
+
+        def select(records: Records) -> Selected:
+            nonlocal seen
+            selected, seen = self.select(records, seen, file)
+            return selected
+
+        return select
 
     def select(self, records: Records, seen: Seen | None = None, file: int = 0) -> tuple[Selected, Seen]:
         """Return the records of the table with their ids, and what has been seen behind them.
@@ -370,6 +403,7 @@ def _joined(parts: Sequence[Records]) -> Records:
     """Return records of several chunks as one chunk."""
     if len(parts) == 1:
         return parts[0]
+    parts = [*parts[:-1], *([_detached(parts[-1])] if len(parts[-1]) else [])]
     shifts = np.cumsum([0, *(len(part.data) for part in parts)])
     return Records(
         data=np.concatenate([part.data for part in parts]),
@@ -384,9 +418,12 @@ def _some(active: Mapping[str, Mask], rows: Positions) -> dict[str, Mask]:
     return {name: mask[rows] for name, mask in active.items()}
 
 
-def _moved(found: Sequence[UnreadableRows], rows: Positions) -> list[UnreadableRows]:
-    """Return what could not be read with the places of records among all of the chunk."""
-    return [replace(item, rows=tuple(int(rows[row]) for row in item.rows)) for item in found]
+def _moved(found: Sequence[UnreadableRows], rows: Positions, name: str = "", address: str = "") -> list[UnreadableRows]:
+    """Return what could not be read by the place of its record in the chunk, and by its address in the rows."""
+    return [
+        replace(item, path=address + item.path.removeprefix(name), rows=tuple(int(rows[row]) for row in item.rows))
+        for item in found
+    ]
 
 
 def _group(layout: Layout, name: str) -> Group:

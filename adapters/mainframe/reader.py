@@ -22,9 +22,11 @@ from adapters.mainframe.decoder import Decoded, Decoder
 from adapters.mainframe.files import Blocks, Compression
 from adapters.mainframe.framing.base import LARGEST_RECORD
 from adapters.mainframe.framing.fixed import Fixed, uneven_remedy
+from adapters.mainframe.hierarchy import Hierarchy, Nested, Open, RelatedTable
 from adapters.mainframe.options import MainframeOptions
+from adapters.mainframe.options import Segments as SegmentOptions
 from adapters.mainframe.records import Mask, Records
-from adapters.mainframe.segments import Levels, Segments
+from adapters.mainframe.segments import NO_RECORDS, Segments
 from foundation.errors import ConfigurationError, Location, Problem, SourceError
 
 
@@ -116,7 +118,10 @@ class Reader:
         self._layout = layout
         self._base = base
         self._decoder = Decoder(layout, corrupt=options.add.unreadable is not None)
-        self._segments = Segments(options.segments, layout, self._decoder) if options.segments else None
+        self._segments: Segments | RelatedTable | None = None
+        self._hierarchy: Hierarchy | None = None
+        if options.segments is not None:
+            self._tell_kinds_apart(options.segments)
         self._framing = framing.make(options, layout)
         # Cobrix knows header and trailer as so many bytes of the file; otherwise they are its first and last record.
         as_bytes = options.profile == "cobrix"
@@ -124,6 +129,24 @@ class Reader:
         self._skip_end = options.skip_end + (layout.trailer.length if layout.trailer and as_bytes else 0)
         self._header = _EndRecord(layout.header, layout) if layout.header and not as_bytes else None
         self._trailer = _EndRecord(layout.trailer, layout) if layout.trailer and not as_bytes else None
+
+    def _tell_kinds_apart(self, asked: SegmentOptions) -> None:
+        segments = self._segments = Segments(asked, self._layout, self._decoder)
+        if asked.as_ == "nested":
+            add, trim = self._options.add, (self._options.record_start, self._options.record_end)
+            if add.record_bytes is not None or add.unreadable is not None:
+                raise ConfigurationError(
+                    Problem(
+                        path="add",
+                        message="record_bytes and unreadable tell of one record, and a nested row is made of several",
+                        remedy="leave them out, or read `segments: {as: columns}`",
+                    )
+                )
+            keep_root = self._options.keep_root
+            self._hierarchy = Hierarchy(asked, self._layout, segments, keep_root=keep_root, trim=trim)
+        elif asked.as_ == "table":
+            self._segments = RelatedTable(asked, self._layout, segments)
+            self._decoder = Decoder(self._segments.layout, corrupt=self._options.add.unreadable is not None)
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -143,7 +166,7 @@ class Reader:
         columns = [pa.field(name, kind) for name, kind in added if name is not None]
         if self._segments is not None:
             columns.extend(self._segments.ids)
-        columns.extend(self._decoder.schema)
+        columns.extend(self._decoder.schema if self._hierarchy is None else self._hierarchy.schema)
         if add.unreadable is not None:
             raw = pa.string() if self._layout.profile.binary_as_hex else pa.binary()
             item = pa.struct([pa.field("field_name", pa.string()), pa.field("raw_value", raw)])
@@ -200,19 +223,40 @@ class Reader:
             SourceUnavailable: the file cannot be opened or read, or changed while it was read.
             SourceError: it is not as the options say.
         """
-        levels: Levels | None = None
+        if self._hierarchy is not None:
+            yield from self._nested(part, self._hierarchy)
+            return
+        select = None if self._segments is None else self._segments.of_file(part.file_id)
         for chunk in self._chunks(part):
             for start, end in _slices(len(chunk), self._options.batch_rows):
                 records, ids = chunk.only(slice(start, end)), ()
                 inner = records.within(self._options.record_start, self._options.record_end)
                 active: Mapping[str, Mask] | None = None
-                if self._segments is not None:
-                    selected, levels = self._segments.select(inner, levels, part.file_id)
+                if select is not None:
+                    selected = select(inner)
                     self.counts.filtered += selected.filtered
                     inner, active, ids = selected.records, selected.active, selected.ids
                     records = records.only(np.searchsorted(records.numbers, inner.numbers))
                 if len(records):
                     yield self._batch(part, records, self._decoder.decode(inner, active=active), ids)
+
+    def _nested(self, part: Part, hierarchy: Hierarchy) -> Iterator[ReadBatch]:
+        """Yield rows of roots with all that belongs to them."""
+        begun: Open = ()
+        for chunk in self._chunks(part):
+            for start, end in _slices(len(chunk), self._options.batch_rows):
+                found, begun = hierarchy.nest(chunk.only(slice(start, end)), begun, final=False)
+                yield from self._nested_batches(part, found)
+        found, _ = hierarchy.nest(NO_RECORDS, begun, final=True)
+        yield from self._nested_batches(part, found)
+
+    def _nested_batches(self, part: Part, found: Sequence[Nested]) -> Iterator[ReadBatch]:
+        for nested in found:
+            self.counts.filtered += nested.orphans
+            if len(nested.numbers):
+                rows = replace(nested.records.only(nested.roots), numbers=nested.numbers, lengths=nested.lengths)
+                decoded = Decoded(rows=nested.rows, unreadable=nested.unreadable)
+                yield self._batch(part, rows, decoded, (), nested.records)
 
     # Bytes to records
 
@@ -281,8 +325,16 @@ class Reader:
 
     # Records to rows
 
-    def _batch(self, part: Part, records: Records, decoded: Decoded, ids: Sequence[pa.Array]) -> ReadBatch:
-        unreadable = self._unreadable(part.path, records, decoded)
+    def _batch(
+        self,
+        part: Part,
+        records: Records,
+        decoded: Decoded,
+        ids: Sequence[pa.Array],
+        read: Records | None = None,
+    ) -> ReadBatch:
+        """Return the rows of some records; ``read`` are those that were decoded, where a row has several."""
+        unreadable = self._unreadable(part.path, records if read is None else read, decoded)
         if unreadable and self._options.invalid == "refuse":
             raise _refused(part.path, unreadable)
         return ReadBatch(

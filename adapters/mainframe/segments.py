@@ -11,7 +11,7 @@ before the first record of any level.)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -40,6 +40,9 @@ class Selected:
     active: Mapping[str, Mask]  # of each segment: in which of the records it holds; see ``Decoder.decode``
     ids: tuple[pa.Array, ...]  # columns of ``Segments.ids``
     filtered: int  # records that are left out
+
+
+Select = Callable[[Records], Selected]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +92,18 @@ class Segments:
             self._field(asked.field)
         elif asked.groups or asked.only is not None or asked.levels:
             raise _problem("segments.field is missing", "name the field that tells the kinds apart")
-        decoder.decode(_NONE, active={name: np.zeros(0, np.bool_) for name in self.names})
+        decoder.decode(NO_RECORDS, active={name: np.zeros(0, np.bool_) for name in self.names})
+
+    def of_file(self, file: int) -> Select:
+        """Return what selects from one file, handed its chunks one after the other; ``file`` is its number."""
+        levels: Levels | None = None
+
+        def select(records: Records) -> Selected:
+            nonlocal levels
+            selected, levels = self.select(records, levels, file)
+            return selected
+
+        return select
 
     def select(self, records: Records, levels: Levels | None = None, file: int = 0) -> tuple[Selected, Levels]:
         """Return the records that are asked for, and where the levels stand behind them.
@@ -234,7 +248,7 @@ def _last(places: Positions, wanted: Mask) -> Positions:
     return np.maximum.accumulate(np.where(wanted, places, -1)) if len(places) else places
 
 
-_NONE = Records(data=np.zeros(0, np.uint8), starts=np.zeros(0, np.int64), lengths=np.zeros(0, np.int64))
+NO_RECORDS = Records(data=np.zeros(0, np.uint8), starts=np.zeros(0, np.int64), lengths=np.zeros(0, np.int64))
 
 
 def _problem(message: str, remedy: str) -> ConfigurationError:
