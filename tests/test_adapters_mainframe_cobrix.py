@@ -6,19 +6,26 @@ list from there.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adapters.mainframe import cobrix
 from adapters.mainframe.cobrix import rows
 from adapters.mainframe.cobrix.options import FAMILIES, NAMES, translate
-from foundation.errors import ConfigurationError
+from adapters.mainframe.framing import Framed, registry
+from adapters.mainframe.records import Bytes, Records
+from foundation.errors import ConfigurationError, VoegError
 
 
 class TestOptions:
@@ -173,3 +180,155 @@ class TestDocumentation:
         text = (project_root / "docs" / "cobrix.md").read_text("utf-8")
         names = {*NAMES, *(family.rstrip(":") for family in FAMILIES), "segment_id_level0"}
         assert names - set(re.findall(r"`([a-z0-9_-]+)(?::[A-Z]+)?`", text)) == set()
+
+
+# Everything that Cobrix's own tests read, refuse and write
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """What Cobrix was given, and what it did."""
+
+    id: str
+    test: str
+    options: dict[str, str]
+    copybooks: tuple[Path, ...]
+    data: tuple[Path, ...]
+    rows: int
+    expected: Path | None
+
+    def read(self) -> Iterator[pa.RecordBatch]:
+        return cobrix.read(self.data, self.copybooks, self.options)
+
+
+@pytest.fixture(scope="module")
+def cases(external_data: Path) -> dict[str, list[Case]]:
+    """The captured cases by kind: inline, error, writer."""
+    folder = external_data / "cobrix"
+    if not folder.is_dir():
+        pytest.skip(f"no cases of Cobrix at {folder}")
+    found: dict[str, list[Case]] = {}
+    for case in json.loads((folder / "cases.json").read_text("utf-8"))["cases"]:
+        found.setdefault(case["kind"], []).append(
+            Case(
+                id=case["id"],
+                test=case["test"],
+                options=case["options"],
+                copybooks=tuple(folder / name for name in case["copybooks"]),
+                data=tuple(folder / name for name in case["data"]),
+                rows=case.get("rows", 0),
+                expected=folder / case["expected"] if "expected" in case else None,
+            )
+        )
+    return found
+
+
+@pytest.fixture(scope="module")
+def documented(project_root: Path) -> set[str]:
+    """The cases that docs/cobrix.md says are not equal."""
+    section = (project_root / "docs" / "cobrix.md").read_text("utf-8").partition("that are not equal")[2]
+    return set(re.findall(r"\b\d{4}_(?:read|write)\b", section))
+
+
+class Alternating:
+    """Records of these lengths in turn: what the classes do that Cobrix's tests name as ``record_extractor``."""
+
+    def __init__(self, *lengths: int) -> None:
+        self._lengths = itertools.cycle(lengths)
+        self._length = next(self._lengths)
+
+    def records(self, block: Bytes, *, final: bool) -> Framed:
+        starts, lengths, position = [], [], 0
+        while position + self._length <= len(block) or (final and position < len(block)):
+            starts.append(position)
+            lengths.append(min(self._length, len(block) - position))
+            position += lengths[-1]
+            self._length = next(self._lengths)
+        found = Records(data=block, starts=np.array(starts, np.int64), lengths=np.array(lengths, np.int64))
+        return Framed(records=found, consumed=position)
+
+
+@pytest.fixture
+def extractors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Functions under the names of Cobrix's classes."""
+    monkeypatch.setattr(registry, "_registered", {})
+    mocks = "za.co.absa.cobrix.spark.cobol.mocks."
+    registry.register(f"{mocks}CustomRecordExtractorMock", lambda _: Alternating(2, 3))
+    registry.register(f"{mocks}FixedRecordExtractor", lambda _: Alternating(2))
+    registry.register(f"{mocks}FixedRecordExtractorNoIndex", lambda _: Alternating(2))
+
+
+TIME_OF_THE_READ = re.compile(r"^\d{14}_")  # begins generated ids where nothing else is said
+
+
+def same(expected: object, actual: object, type_: pa.DataType) -> bool:
+    """Compare values as JSON has them: decimals exactly, floating-point numbers within one unit of the last place."""
+    if isinstance(expected, dict) and isinstance(actual, dict):
+        fields = {field.name: field.type for field in type_}
+        return list(expected) == list(actual) and all(same(expected[key], actual[key], fields[key]) for key in expected)
+    if isinstance(expected, list) and isinstance(actual, list):
+        pairs = zip(expected, actual, strict=False)
+        return len(expected) == len(actual) and all(same(one, other, type_.value_type) for one, other in pairs)
+    if pa.types.is_floating(type_) and isinstance(expected, int | Decimal) and isinstance(actual, int | Decimal):
+        kind = np.float32 if type_ == pa.float32() else np.float64
+        one, other = kind(float(expected)), kind(float(actual))
+        return bool(abs(one - other) <= np.spacing(max(abs(one), abs(other))))
+    return expected == actual and type(expected) is type(actual)
+
+
+def lines_of(text: bytes) -> list[dict[str, object]]:
+    """Return JSON Lines; numbers with a point are decimals, ids do not begin with the time."""
+    parsed = [json.loads(line, parse_float=Decimal) for line in text.split(b"\n") if line]
+    for row in parsed:
+        row.update({key: TIME_OF_THE_READ.sub("", row[key]) for key in row if key.startswith("Seg_Id")})
+    return parsed
+
+
+def difference(case: Case) -> str | None:
+    """Return what of a case is not as in Cobrix."""
+    assert case.expected is not None
+    expected, actual, schema = lines_of(case.expected.read_bytes()), [], pa.schema([])
+    try:
+        for batch in case.read():
+            schema = batch.schema
+            actual += lines_of(rows.json_lines(batch))
+    except VoegError as error:
+        return f"{type(error).__name__}: {error}"
+    if len(actual) != case.rows:
+        return f"{len(actual)} rows, not {case.rows}"
+    for number, (one, other) in enumerate(zip(expected, actual, strict=False)):
+        if not same(one, other, pa.struct(list(schema))):
+            return f"row {number} is {other}, not {one}"
+    return None
+
+
+class TestCases:
+    @pytest.mark.usefixtures("extractors")
+    def test_rows_are_equal(self, cases: dict[str, list[Case]], documented: set[str]):
+        differences = {case.id: text for case in cases["inline"] if (text := difference(case))}
+        unexpected = {id_: text for id_, text in differences.items() if id_ not in documented}
+        assert unexpected == {}
+        assert set(differences) == {id_ for id_ in documented if id_ in {case.id for case in cases["inline"]}}
+        assert len(cases["inline"]) == 221
+
+    def test_what_cobrix_refuses_is_refused(self, cases: dict[str, list[Case]], documented: set[str]):
+        accepted = []
+        for case in cases["error"]:
+            given = {**case.options, **NAMED_COPYBOOKS.get(case.id, {})}
+            files = () if case.id in NAMED_COPYBOOKS else case.copybooks
+            try:
+                for _ in cobrix.read(case.data, files, given):
+                    pass
+                accepted.append(case.id)
+            except VoegError as error:
+                assert all(problem.message for problem in error.problems)
+        assert set(accepted) - documented == set()
+
+
+NAMED_COPYBOOKS = {  # the cases about these options were captured without them
+    "0281_read": {},
+    "0282_read": {"copybook": "a.cob", "copybook_contents": "01 R. 05 A PIC X."},
+    "0283_read": {"copybooks": "a.cob,b.cob", "copybook_contents": "01 R. 05 A PIC X."},
+    "0284_read": {"copybook": "a.cob", "copybooks": "a.cob,b.cob"},
+    "0287_read": {"copybook": "jar:///test/copybook_non_existent.cpy"},
+}

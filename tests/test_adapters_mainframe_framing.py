@@ -17,7 +17,7 @@ from adapters.mainframe import framing
 from adapters.mainframe.copybook import parser, placing
 from adapters.mainframe.copybook.layout import Layout
 from adapters.mainframe.framing import Framed, Framing, FramingError
-from adapters.mainframe.framing.described import Described, Descriptor
+from adapters.mainframe.framing.described import Described, Descriptor, FixedInBlocks
 from adapters.mainframe.framing.fixed import Fixed, FixedBlocks
 from adapters.mainframe.framing.text import CutLines, Lines
 from adapters.mainframe.options import MainframeOptions, RecordFormat
@@ -234,6 +234,18 @@ def test_fixed_records_follow_one_another(length: int, content: bytes, size: int
 def test_blocks_may_end_with_a_shorter_record(length: int, block: int, content: bytes, size: int) -> None:
     records = [bytes(part) for whole in chunks(content, block) for part in chunks(whole, length)]
     assert read(lambda: FixedBlocks(length, block, "keep"), content, size).records == records
+
+
+@settings(deadline=None)
+@given(st.integers(1, 5), st.lists(st.binary(min_size=1, max_size=12), max_size=6), SIZES)
+def test_blocks_may_say_how_long_they_are(length: int, blocks: list[bytes], size: int) -> None:
+    bdw = Descriptor(endian="little", includes_itself=False)
+    content = b"".join(bytes(2) + len(block).to_bytes(2, "little") + block for block in blocks)
+    records = [bytes(part) for block in blocks for part in chunks(block, length)]
+    assert read(lambda: FixedInBlocks(length, bdw, "keep"), content, size).records == records
+    if blocks:
+        with pytest.raises(FramingError, match="block"):
+            read(lambda: FixedInBlocks(length, bdw, "refuse"), content[:-1], size)
 
 
 # Text

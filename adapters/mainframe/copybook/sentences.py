@@ -273,7 +273,9 @@ class Sentences:
             )
         least = first
         if most is None:
-            least, most = (0 if depending is not None and not self._lenient else first), first
+            most = first
+            if depending is not None:  # Enterprise COBOL takes the TO for optional; Cobrix reads one element at least
+                least = 1 if self._lenient else 0
         if not least <= most or most < 1:
             raise _SyntaxError(token, f"OCCURS {least} TO {most}: expected at least one, and no more than at most")
         entry.occurs = Occurs(least=least, most=most, depending=depending)

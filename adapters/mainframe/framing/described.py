@@ -446,3 +446,61 @@ class _Spans:
         joined.extend(self._open)
         self._open, self._size = [], 0
         return self._began, length
+
+
+class FixedInBlocks:
+    """FB with block descriptors: records of one length in blocks that say how long they are.
+
+    The last record of a block may be shorter.
+    """
+
+    def __init__(self, length: int, bdw: Descriptor, partial: Partial) -> None:
+        """Make a framing for one file; ``length`` is a record's."""
+        self._length = length
+        self._bdw = bdw
+        self._partial = partial
+
+    @property
+    def at_rest(self) -> bool:
+        """Always: what is consumed ends with a block."""
+        return True
+
+    def records(self, block: Bytes, *, final: bool) -> Framed:
+        """Return the records of the blocks that are whole in ``block``.
+
+        Raises:
+            FramingError: a descriptor is none, or the file ends within a block.
+        """
+        found: list[Positions] = []
+        ends: list[Positions] = []
+        position = partial = 0
+        while position < len(block):
+            begin, left = position + _WORD, len(block) - position
+            length = self._block_length(block, position) if left >= _WORD else None
+            if length is None or begin + length > len(block):
+                if not final:
+                    break
+                if self._partial == "refuse":
+                    raise incomplete(position, left, None if length is None else length + _WORD, "block")
+                length, partial = max(left - _WORD, 0), 1
+            starts = np.arange(begin, begin + length, self._length, dtype=np.int64)
+            stops = np.minimum(starts + self._length, begin + length)
+            kept = slice(None) if not partial or self._partial == "keep" else stops - starts == self._length
+            found.append(starts[kept])
+            ends.append(stops[kept])
+            position = min(begin + length, len(block))
+        starts = np.concatenate([positions([]), *found])
+        return framed(block, starts, np.concatenate([positions([]), *ends]) - starts, position, partial=partial)
+
+    def _block_length(self, block: Bytes, position: int) -> int:
+        word = block.data[position : position + _WORD]
+        says = self._bdw.block(word)
+        length = says + self._bdw.extra - _WORD
+        if says < self._bdw.least or not 0 <= length <= LARGEST_RECORD:
+            raise FramingError(
+                f"{hexadecimal(word)} is no block descriptor",
+                position=position,
+                remedy="set `block_length` or `records_per_block` if blocks have no descriptors, or `bdw_endian` to the"
+                " other byte order",
+            )
+        return length

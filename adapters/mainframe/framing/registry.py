@@ -9,7 +9,7 @@ from importlib.metadata import entry_points
 from adapters.mainframe.copybook.layout import Layout
 from adapters.mainframe.framing.base import Framing
 from adapters.mainframe.framing.counted import Counted
-from adapters.mainframe.framing.described import Described, Descriptor
+from adapters.mainframe.framing.described import Described, Descriptor, FixedInBlocks
 from adapters.mainframe.framing.fixed import Fixed, FixedBlocks
 from adapters.mainframe.framing.lengths import ByLength, length_of
 from adapters.mainframe.framing.text import CutLines, Lines
@@ -75,6 +75,9 @@ def _fixed_blocks(options: MainframeOptions, layout: Layout) -> _Build:
     length = record_length(options, layout)
     if options.block_length is not None and options.records_per_block is not None:
         raise _contradiction("block_length", "`records_per_block` says the same in other words", "leave one out")
+    if options.profile == "cobrix" and options.block_length is None and options.records_per_block is None:
+        bdw = _block_descriptor(options)
+        return lambda: FixedInBlocks(length, bdw, options.partial_record)
     block_length = options.block_length or (options.records_per_block or 1) * length
     if block_length % length == 0:
         return lambda: Fixed(length, options.partial_record)
@@ -87,6 +90,12 @@ def _fixed_blocks(options: MainframeOptions, layout: Layout) -> _Build:
     return lambda: FixedBlocks(length, block_length, options.partial_record)
 
 
+def _block_descriptor(options: MainframeOptions) -> Descriptor:
+    return Descriptor(
+        endian=options.bdw_endian, includes_itself=options.bdw_includes_itself, adjustment=options.bdw_adjustment
+    )
+
+
 def _described(*, blocks: bool, spanned: bool) -> Callable[[MainframeOptions, Layout], _Build]:
     def build(options: MainframeOptions, _: Layout) -> _Build:
         rdw = Descriptor(
@@ -94,11 +103,7 @@ def _described(*, blocks: bool, spanned: bool) -> Callable[[MainframeOptions, La
             includes_itself=options.rdw_includes_itself,
             adjustment=options.rdw_adjustment,
         )
-        bdw = Descriptor(
-            endian=options.bdw_endian,
-            includes_itself=options.bdw_includes_itself,
-            adjustment=options.bdw_adjustment,
-        )
+        bdw = _block_descriptor(options)
         return lambda: Described(
             rdw,
             bdw=bdw if blocks else None,
