@@ -140,37 +140,36 @@ def _throughout(cells: Bytes, byte: int) -> bool:
 
 @_compiled
 def text(rows: Rows, offset: int, width: int, available: Positions, letters: Letters) -> tuple[Bytes, Ends, Mask]:
-    """Return the characters of a field in UTF-8; see ``kernels.Text``."""
+    """Return the characters of a field in UTF-8; see ``kernels.Text``.
+
+    Each character is written before it is known whether it is but a space at the end; then the next text begins there.
+    """
     data = np.empty(len(rows) * width * letters.longest, np.uint8)
     ends = np.zeros(len(rows) + 1, np.int32)
     blank = np.empty(len(rows), np.bool_)
     # Unsigned places: with signed ones Numba asks at every byte whether it counts from the end, which doubles the time
-    one, left, right = np.uint64(1), np.uint64(offset), np.uint64(offset + width)
-    filled = np.uint64(0)
+    none, one, left, right = np.uint64(0), np.uint64(1), np.uint64(offset), np.uint64(offset + width)
+    filled = none
     for row in range(np.uint64(len(rows))):
         if len(available):
             right = left + np.uint64(available[row])
-        first, end = left, right
-        while end > left and letters.spaces[rows[row, end - one]]:
-            end -= one
-        while first < end and letters.spaces[rows[row, first]]:
+        first = left
+        while letters.left and first < right and letters.spaces[rows[row, first]]:
             first += one
-        empty = first == end
-        blank[row] = empty or (rows[row, first] == 0xFF and _throughout(rows[row, left:right], 0xFF))
-        if not letters.right:
-            first, end = right if empty else first, right
-        if not letters.left:
-            first = left
-        found = np.uint8(0)
-        for place in range(end - first):
-            character = letters.ascii[rows[row, first + place]]
-            found |= character
+        others, count = np.uint8(0), none
+        for place in range(right - first):
+            byte = rows[row, first + place]
+            character = letters.ascii[byte]
+            others |= character
             data[filled + place] = character
-        if found < 0x80:
-            filled += end - first
+            count = count if letters.spaces[byte] else place + one
+        blank[row] = count == none or (rows[row, left] == 0xFF and _throughout(rows[row, left:right], 0xFF))
+        if not letters.right:
+            count = right - first
+        if others < 0x80:
+            filled += count
         else:
-            for place in range(first, end):
-                byte = rows[row, place]
+            for byte in rows[row, first : first + count]:
                 for part in range(np.uint64(letters.sizes[byte])):
                     data[filled] = letters.utf8[byte, part]
                     filled += one
