@@ -168,7 +168,7 @@ COMPRESSORS = {"gzip": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress, 
 
 
 def compressed(name: str, content: bytes) -> bytes:
-    return bytes(memoryview(COMPRESSORS[name](content)))  # type: ignore[operator]
+    return bytes(memoryview(COMPRESSORS[name](content)))
 
 
 @pytest.mark.parametrize("name", COMPRESSORS)

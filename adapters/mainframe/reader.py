@@ -7,7 +7,7 @@ have one length, and otherwise by following them without decoding anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,15 +18,13 @@ import pyarrow as pa
 from adapters.mainframe import files, framing, parallel
 from adapters.mainframe.copybook import naming
 from adapters.mainframe.copybook.layout import Group, Layout, Place
-from adapters.mainframe.decoder import Decoded, Decoder
+from adapters.mainframe.decoder import Decoder
 from adapters.mainframe.files import Blocks, Compression
 from adapters.mainframe.framing.base import LARGEST_RECORD
 from adapters.mainframe.framing.fixed import Fixed, uneven_remedy
-from adapters.mainframe.hierarchy import Hierarchy, Nested, Open, RelatedTable
 from adapters.mainframe.options import MainframeOptions
-from adapters.mainframe.options import Segments as SegmentOptions
-from adapters.mainframe.records import Mask, Records
-from adapters.mainframe.segments import NO_RECORDS, Segments
+from adapters.mainframe.records import Records
+from adapters.mainframe.rows import Made, Rows
 from foundation.errors import ConfigurationError, Location, Problem, SourceError
 
 
@@ -91,6 +89,7 @@ class Ends:
 
     header: pa.RecordBatch | None = None
     trailer: pa.RecordBatch | None = None
+    records: int | None = None  # in the file, header and trailer too; known with its trailer
 
 
 class Reader:
@@ -117,11 +116,7 @@ class Reader:
         self._options = options
         self._layout = layout
         self._base = base
-        self._decoder = Decoder(layout, corrupt=options.add.unreadable is not None)
-        self._segments: Segments | RelatedTable | None = None
-        self._hierarchy: Hierarchy | None = None
-        if options.segments is not None:
-            self._tell_kinds_apart(options.segments)
+        self._rows = Rows(options, layout)
         self._framing = framing.make(options, layout)
         # Cobrix knows header and trailer as so many bytes of the file; otherwise they are its first and last record.
         as_bytes = options.profile == "cobrix"
@@ -129,24 +124,6 @@ class Reader:
         self._skip_end = options.skip_end + (layout.trailer.length if layout.trailer and as_bytes else 0)
         self._header = _EndRecord(layout.header, layout) if layout.header and not as_bytes else None
         self._trailer = _EndRecord(layout.trailer, layout) if layout.trailer and not as_bytes else None
-
-    def _tell_kinds_apart(self, asked: SegmentOptions) -> None:
-        segments = self._segments = Segments(asked, self._layout, self._decoder)
-        if asked.as_ == "nested":
-            add, trim = self._options.add, (self._options.record_start, self._options.record_end)
-            if add.record_bytes is not None or add.unreadable is not None:
-                raise ConfigurationError(
-                    Problem(
-                        path="add",
-                        message="record_bytes and unreadable tell of one record, and a nested row is made of several",
-                        remedy="leave them out, or read `segments: {as: columns}`",
-                    )
-                )
-            keep_root = self._options.keep_root
-            self._hierarchy = Hierarchy(asked, self._layout, segments, keep_root=keep_root, trim=trim)
-        elif asked.as_ == "table":
-            self._segments = RelatedTable(asked, self._layout, segments)
-            self._decoder = Decoder(self._segments.layout, corrupt=self._options.add.unreadable is not None)
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -164,9 +141,7 @@ class Reader:
             (add.record_bytes, pa.binary()),
         )
         columns = [pa.field(name, kind) for name, kind in added if name is not None]
-        if self._segments is not None:
-            columns.extend(self._segments.ids)
-        columns.extend(self._decoder.schema if self._hierarchy is None else self._hierarchy.schema)
+        columns.extend(self._rows.schema)
         if add.unreadable is not None:
             raw = pa.string() if self._layout.profile.binary_as_hex else pa.binary()
             item = pa.struct([pa.field("field_name", pa.string()), pa.field("raw_value", raw)])
@@ -200,7 +175,11 @@ class Reader:
             self.counts.add(counts)
             for path, known in ends.items():
                 before = self.ends.get(path, Ends())
-                self.ends[path] = Ends(header=known.header or before.header, trailer=known.trailer or before.trailer)
+                self.ends[path] = Ends(
+                    header=known.header or before.header,
+                    trailer=known.trailer or before.trailer,
+                    records=known.records or before.records,
+                )
             for batch, rows in zip(batches, done.rows, strict=True):
                 yield replace(batch, rows=rows)
 
@@ -223,40 +202,13 @@ class Reader:
             SourceUnavailable: the file cannot be opened or read, or changed while it was read.
             SourceError: it is not as the options say.
         """
-        if self._hierarchy is not None:
-            yield from self._nested(part, self._hierarchy)
-            return
-        select = None if self._segments is None else self._segments.of_file(part.file_id)
+        making = self._rows.begin(part.file_id)
         for chunk in self._chunks(part):
             for start, end in _slices(len(chunk), self._options.batch_rows):
-                records, ids = chunk.only(slice(start, end)), ()
-                inner = records.within(self._options.record_start, self._options.record_end)
-                active: Mapping[str, Mask] | None = None
-                if select is not None:
-                    selected = select(inner)
-                    self.counts.filtered += selected.filtered
-                    inner, active, ids = selected.records, selected.active, selected.ids
-                    records = records.only(np.searchsorted(records.numbers, inner.numbers))
-                if len(records):
-                    yield self._batch(part, records, self._decoder.decode(inner, active=active), ids)
-
-    def _nested(self, part: Part, hierarchy: Hierarchy) -> Iterator[ReadBatch]:
-        """Yield rows of roots with all that belongs to them."""
-        begun: Open = ()
-        for chunk in self._chunks(part):
-            for start, end in _slices(len(chunk), self._options.batch_rows):
-                found, begun = hierarchy.nest(chunk.only(slice(start, end)), begun, final=False)
-                yield from self._nested_batches(part, found)
-        found, _ = hierarchy.nest(NO_RECORDS, begun, final=True)
-        yield from self._nested_batches(part, found)
-
-    def _nested_batches(self, part: Part, found: Sequence[Nested]) -> Iterator[ReadBatch]:
-        for nested in found:
-            self.counts.filtered += nested.orphans
-            if len(nested.numbers):
-                rows = replace(nested.records.only(nested.roots), numbers=nested.numbers, lengths=nested.lengths)
-                decoded = Decoded(rows=nested.rows, unreadable=nested.unreadable)
-                yield self._batch(part, rows, decoded, (), nested.records)
+                for made in making.of(chunk.only(slice(start, end))):
+                    yield from self._batch(part, made)
+        for made in making.rest():
+            yield from self._batch(part, made)
 
     # Bytes to records
 
@@ -275,6 +227,7 @@ class Reader:
             yield self._of_length(records, self.counts)
         if pending is not None and self._trailer is not None:
             self._take_end(part.path, "trailer", self._trailer.row(pending))
+            self.ends[part.path] = replace(self.ends[part.path], records=int(pending.numbers[0]) + 1)
 
     def _framed(self, part: Part, counts: Counts) -> Iterator[tuple[Records, int | None]]:
         """Yield what the framing finds, block by block, and where in the file another one could go on, if it could."""
@@ -323,31 +276,26 @@ class Reader:
         self.counts.ends += 1
         self.ends[path] = replace(self.ends.get(path, Ends()), **{which: row})
 
-    # Records to rows
+    # Rows to batches
 
-    def _batch(
-        self,
-        part: Part,
-        records: Records,
-        decoded: Decoded,
-        ids: Sequence[pa.Array],
-        read: Records | None = None,
-    ) -> ReadBatch:
-        """Return the rows of some records; ``read`` are those that were decoded, where a row has several."""
-        unreadable = self._unreadable(part.path, records if read is None else read, decoded)
+    def _batch(self, part: Part, made: Made) -> Iterator[ReadBatch]:
+        """Yield the rows with what the options add; nothing where there are none."""
+        self.counts.filtered += made.filtered
+        unreadable = self._unreadable(part.path, made)
         if unreadable and self._options.invalid == "refuse":
             raise _refused(part.path, unreadable)
-        return ReadBatch(
-            rows=self._with_added(part, records, decoded, ids),
-            file=part.path,
-            first=int(records.numbers[0]),
-            last=int(records.numbers[-1]),
-            unreadable=unreadable,
-        )
+        if len(made.rows):
+            yield ReadBatch(
+                rows=self._with_added(part, made),
+                file=part.path,
+                first=int(made.decoded.numbers[0]),
+                last=int(made.decoded.numbers[-1]),
+                unreadable=unreadable,
+            )
 
-    def _with_added(self, part: Part, records: Records, decoded: Decoded, ids: Sequence[pa.Array]) -> pa.RecordBatch:
+    def _with_added(self, part: Part, made: Made) -> pa.RecordBatch:
         """Return the rows with the columns that the options add."""
-        add, count = self._options.add, len(records)
+        add, records, count = self._options.add, made.records, len(made.rows)
         arrays: list[pa.Array] = []
         if add.file is not None:
             arrays.append(pa.repeat(pa.scalar(part.path.name), count))
@@ -359,29 +307,27 @@ class Reader:
             arrays.append(pa.array(records.lengths.astype(np.int32)))
         if add.record_bytes is not None:
             arrays.append(_bytes(records))
-        arrays.extend(ids)
-        if not arrays and decoded.corrupt is None:
-            return decoded.rows
-        arrays.extend(decoded.rows.columns)
-        if decoded.corrupt is not None:
-            arrays.append(decoded.corrupt)
+        if not arrays and made.corrupt is None:
+            return made.rows
+        arrays.extend(made.rows.columns)
+        if made.corrupt is not None:
+            arrays.append(made.corrupt)
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
-    def _unreadable(self, path: Path, records: Records, decoded: Decoded) -> tuple[UnreadableValues, ...]:
+    def _unreadable(self, path: Path, made: Made) -> tuple[UnreadableValues, ...]:
         """Tell where in the file the values are that could not be read."""
-        shift = self._options.record_start
+        numbers, offsets, shift = made.decoded.numbers, made.decoded.offsets, self._options.record_start
         return tuple(
             UnreadableValues(
                 path=item.path,
                 count=item.count,
                 places=tuple(
-                    f"{path.name}: record {records.numbers[row] + 1} (byte {records.offsets[row]}),"
-                    f" offset {offset + shift}"
+                    f"{path.name}: record {numbers[row] + 1} (byte {offsets[row]}), offset {offset + shift}"
                     for row, offset in zip(item.rows, item.offsets, strict=True)
                 ),
                 hexadecimal=item.hexadecimal,
             )
-            for item in decoded.unreadable
+            for item in made.unreadable
         )
 
     # Files to parts
@@ -391,7 +337,7 @@ class Reader:
         for file_id, path in enumerate(paths):
             compression = self._compression(path)
             whole = Part(path=path, file_id=file_id, compression=compression)
-            if compression != "none" or not self._can_be_cut or files.size_of(path) < 1.5 * size:
+            if compression != "none" or not self._rows.one_by_one or files.size_of(path) < 1.5 * size:
                 yield whole
                 continue
             first, begin = 0, None
@@ -399,12 +345,6 @@ class Reader:
                 yield replace(whole, start=begin, end=at, first=first)
                 begin, first = at, number
             yield replace(whole, start=begin, first=first)
-
-    @property
-    def _can_be_cut(self) -> bool:
-        """Whether every record can be read without those before it."""
-        asked = self._options.segments
-        return asked is None or not (asked.levels or asked.children)
 
     def _places(self, whole: Part, size: int) -> Iterator[tuple[int, int]]:
         """Yield where a file may be cut: the byte, and the number of the record that begins there."""
