@@ -13,12 +13,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adapters.mainframe import assemble
 from adapters.mainframe.copybook import parser, placing
 from adapters.mainframe.copybook.layout import Layout, Shape
 from adapters.mainframe.decoder import Decoder
 from adapters.mainframe.hierarchy import Hierarchy, RelatedTable
+from adapters.mainframe.options import MainframeOptions
 from adapters.mainframe.options import Segments as Asked
 from adapters.mainframe.profile import IBM, Profile
+from adapters.mainframe.reader import Reader
 from adapters.mainframe.records import Records
 from adapters.mainframe.segments import Segments
 from foundation.errors import ConfigurationError
@@ -348,3 +351,36 @@ def test_groups_may_stand_deep_in_the_record():
         {"HEAD": {"KIND": "C"}, "BODY": {"INNER": {"COMPANY": {"A": "a", "DEPT": [{"B": "b"}, {"B": "c"}]}}}}
     ]
     assert pa.types.is_list(hierarchy.schema.field("BODY").type.field("INNER").type.field("COMPANY").type[1].type)
+
+
+@pytest.mark.parametrize("batch_rows", [1, 2, 100])
+def test_the_reader_nests_and_relates(tmp_path: Path, batch_rows: int):
+    (tmp_path / "book.cpy").write_text("\n".join("       " + line for line in ("01 RECORD-1.", *COPYBOOK)) + "\n")
+    texts = ["D000", "Cone", "D001", "Eab1", "Cad2", "Ctwo", "Oxyz"]
+    (tmp_path / "data").write_bytes("".join(f"..{text}" for text in texts).encode("cp037"))
+
+    def read(**segments: object) -> tuple[list[dict[str, object]], Reader]:
+        options = MainframeOptions.model_validate(
+            {
+                "path": "data",
+                "copybook": "book.cpy",
+                "record_start": 2,
+                "batch_rows": batch_rows,
+                "add": {"record_id": "ID", "record_length": "LENGTH"},
+                "segments": {"field": "KIND", "groups": GROUPS, "children": CHILDREN, **segments},
+            }
+        )
+        reader = Reader(options, assemble.layout_of(options, tmp_path), tmp_path)
+        return [row for batch in reader.read([tmp_path / "data"]) for row in batch.rows.to_pylist()], reader
+
+    rows, reader = read(**{"as": "nested"})
+    assert [(row["ID"], row["LENGTH"]) for row in rows] == [(1, 18), (4, 6), (5, 12)]
+    dept = {"DEPT-NO": 1, "EMPLOYEE": [{"NAME": "ab", "AGE": 1}]}
+    assert rows[0]["COMPANY"] == {"COMPANY-NAME": "one", "DEPT": [dept], "OFFICE": []}
+    assert (reader.counts.read, reader.counts.filtered) == (7, 1)
+    rows, reader = read(**{"as": "table", "table": "EMPLOYEE"})
+    assert rows == [
+        {"ID": 3, "LENGTH": 6, "segment_id": "0_3", "parent_id": "0_2", "root_id": "0_1"}
+        | {"KIND": "E", "NAME": "ab", "AGE": 1}
+    ]
+    assert reader.counts.filtered == 6

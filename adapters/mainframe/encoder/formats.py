@@ -33,8 +33,7 @@ class WriteOptions:
 
     record_format: RecordFormat = "F"
     record_length: int | None = None  # F, FB: shorter records are filled up; default: of the layout
-    block_length: int | None = None  # FB without block descriptors; VB, VS and VBS: at most, with its descriptor
-    records_per_block: int | None = None  # FB, likewise
+    block_length: int | None = None  # VB, VS and VBS: bytes at most, with the descriptor
     rdw_endian: Endian = "big"
     rdw_includes_itself: bool = True
     rdw_adjustment: int = 0  # what reading adds to the length in a descriptor
@@ -56,7 +55,6 @@ class WriteOptions:
             record_format=options.record_format,
             record_length=options.record_length,
             block_length=options.block_length,
-            records_per_block=options.records_per_block,
             rdw_endian=options.rdw_endian,
             rdw_includes_itself=options.rdw_includes_itself,
             rdw_adjustment=options.rdw_adjustment,
@@ -102,18 +100,6 @@ def _filled(encoded: Encoded, options: WriteOptions, space: int) -> Encoded:
 
 def _plain(encoded: Encoded, options: WriteOptions) -> bytes:
     return encoded.content.tobytes()
-
-
-def _blocks_of_fixed(encoded: Encoded, options: WriteOptions) -> bytes:
-    if options.block_length is not None or options.records_per_block is not None:
-        return encoded.content.tobytes()
-    length = encoded.rows.shape[1]
-    room = max(1, (DEFAULT_BLOCK - _DESCRIPTOR) // length)
-    content, parts = encoded.content, []
-    for first in range(0, len(encoded.rows), room):
-        block = content[first * length : (first + room) * length].tobytes()
-        parts += [_block_descriptor(len(block), options), block]
-    return b"".join(parts)
 
 
 def _variable(encoded: Encoded, options: WriteOptions) -> bytes:
@@ -232,7 +218,7 @@ def _lines(encoded: Encoded, options: WriteOptions) -> bytes:
 
 _FORMATS: dict[str, Callable[[Encoded, WriteOptions], bytes]] = {
     "F": _plain,
-    "FB": _blocks_of_fixed,
+    "FB": _plain,  # a block of fixed records has no descriptor
     "V": _variable,
     "VB": _variable_blocks,
     "VS": _spanned,
