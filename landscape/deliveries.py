@@ -16,8 +16,9 @@ from typing import Protocol
 
 import polars as pl
 
-from adapters.mainframe.flat import layout as copybooks
-from adapters.mainframe.flat.encoder import encode
+from adapters.mainframe.copybook import placing
+from adapters.mainframe.encoder import encode
+from adapters.mainframe.profile import Profile
 
 
 class Delivery(Protocol):
@@ -48,10 +49,11 @@ class MainframeFile:
 
     def add(self, folder: Path, rows: pl.DataFrame) -> None:
         """Encode rows, whose columns are those of the copybook, and append them."""
-        layout = copybooks.load((folder / self.path).with_name(self.copybook))
+        copybook = (folder / self.path).with_name(self.copybook)
+        layout = placing.load([copybook], Profile(code_page=self.code_page))
         table = rows.select(layout.schema.names).to_arrow()
         with (folder / self.path).open("ab") as file:
-            file.write(encode(layout, table, code_page=self.code_page))
+            file.write(encode(layout, table))
 
 
 @dataclass(frozen=True, slots=True)

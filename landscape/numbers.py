@@ -24,7 +24,7 @@ def scattered(serials: Ints, space: int, salt: int = 0) -> Ints:
     The largest prime that does not exceed ``space`` is the modulus: any multiplier is then a bijection.
     """
     modulus = _prime_below(space)
-    multiplier = (_MULTIPLIER + 2 * salt) % modulus
+    multiplier = (_MULTIPLIER + 2 * salt) % modulus or 1  # nought would send every serial to one number
     # Split the multiplication, so that the product of two 40-bit numbers stays inside 64 bits.
     high, low = np.divmod(serials.astype(np.int64) % modulus, 1 << 20)
     shifted = (multiplier * (1 << 20)) % modulus

@@ -28,8 +28,8 @@ from spyne.server.wsgi import WsgiApplication
 from adapters.base import Adapter, Batch, Check, ReadOptions
 from adapters.files import Files, FilesOptions
 from adapters.mainframe import Mainframe, MainframeOptions
-from adapters.mainframe.flat.encoder import encode
-from adapters.mainframe.flat.layout import load
+from adapters.mainframe.copybook.placing import load
+from adapters.mainframe.encoder import encode
 from adapters.odbc import Odbc, OdbcOptions
 from adapters.soap import Soap, SoapOptions
 from adapters.sql import Sql, SqlOptions
@@ -129,7 +129,7 @@ def odbc(estate: Path, request: pytest.FixtureRequest) -> Kind:
 
 def mainframe(estate: Path, _: pytest.FixtureRequest) -> Kind:
     (estate / "people.cpy").write_text("       01 P.\n           05 NR PIC X(2).\n           05 NAME PIC X(12).\n")
-    data = encode(load(estate / "people.cpy"), pa.Table.from_pylist(PEOPLE), code_page="cp037")
+    data = encode(load([estate / "people.cpy"]), pa.Table.from_pylist(PEOPLE))
     (estate / "PEOPLE.PS").write_bytes(data)
     (estate / "broken").write_bytes(data[:-1])
     return kind(

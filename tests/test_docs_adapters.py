@@ -15,8 +15,9 @@ from ruamel.yaml import YAML
 
 from adapters.base import ReadOptions
 from adapters.files import ColumnOptions, FilesOptions
-from adapters.mainframe.adapter import MainframeOptions
-from adapters.mainframe.flat import layout
+from adapters.mainframe.columns import columns as columns_of
+from adapters.mainframe.copybook import placing
+from adapters.mainframe.options import MainframeOptions
 from adapters.odbc import OdbcOptions
 from adapters.soap import options as soap
 from adapters.sql import SqlOptions
@@ -110,13 +111,14 @@ def test_an_example_is_a_mapping_of_which_the_examples_come_out(example: str, es
 def test_the_copybook_has_the_columns_of_its_example(tmp_path: Path) -> None:
     [copybook] = blocks(PAGE, "cobol")
     (tmp_path / "example.cpy").write_text(copybook)
-    columns = {path for path, _, _ in layout.fields(layout.load(tmp_path / "example.cpy"))}
+    layout = placing.load([tmp_path / "example.cpy"])
+    columns = {column.name for column in columns_of(layout, layout.schema)}
     [example] = [example for example in EXAMPLES if "adapter: mainframe" in example]
-    assert set(re.findall(r"CM-[A-Z]+", example)) == {re.sub(r"\[\*\]$", "", path) for path in columns}
+    assert set(re.findall(r"CM-[A-Z]+", example)) == {path.removesuffix("[*]") for path in columns}
 
 
 def test_the_code_pages_are_those_that_python_brings() -> None:
-    from adapters.mainframe.flat.codepages import BUILT_IN
+    from adapters.mainframe.codepages import BUILT_IN
 
     [row] = [row for table in tables(section(PAGE, "mainframe")) for row in table.rows if row[0] == "`code_page`"]
     assert set(spans(row[1])) >= set(BUILT_IN)

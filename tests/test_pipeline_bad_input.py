@@ -20,8 +20,8 @@ from spyne.protocol.soap import Soap11
 from sqlalchemy import create_engine, text
 from test_adapters_soap import PASSWORD, running
 
-from adapters.mainframe.flat import layout
-from adapters.mainframe.flat.encoder import encode
+from adapters.mainframe.copybook import placing
+from adapters.mainframe.encoder import encode
 
 PEOPLE: list[Row] = [
     {"id": "1", "given": "Saskia", "name": "Terpstra"},
@@ -110,7 +110,7 @@ def story(tmp_path_factory: pytest.TempPathFactory, postgres_server: servers.Pos
                 environment.setenv(f"{source}_password", PASSWORD)
             copybook = estate.write("data/customer.cpy", COPYBOOK)
             columns = {name.upper(): [row[name] for row in PEOPLE] for name in ("given", "name")}
-            file = encode(layout.load(copybook), pa.table({"ID": [1, 2, 3], **columns}))
+            file = encode(placing.load([copybook]), pa.table({"ID": [1, 2, 3], **columns}))
             estate.write("data/truncated.bin", file)
             assert not [run.error for run in estate.sync().values() if run.error]
             before = {source: of_source(estate.store, source) for source in READ}

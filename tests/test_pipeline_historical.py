@@ -18,8 +18,9 @@ from estates import EstateFolder, counts, frame
 from polars.testing import assert_frame_equal
 from sqlalchemy import select
 
-from adapters.mainframe.flat import layout
-from adapters.mainframe.flat.encoder import encode
+from adapters.mainframe.copybook import placing
+from adapters.mainframe.encoder import encode
+from adapters.mainframe.profile import Profile
 from identity.evaluation import score, sweep
 from store import resolving, tables
 from sync.resolve import Resolved
@@ -148,10 +149,10 @@ def table(file: Path, name: str, columns: list[str], rows: pl.DataFrame) -> None
 
 def mainframe(folder: EstateFolder, rows: pl.DataFrame) -> None:
     """A fixed-length EBCDIC file, with dates without separators."""
-    person = layout.load(folder.write("data/person.cpy", COPYBOOK))
+    person = placing.load([folder.write("data/person.cpy", COPYBOOK)], Profile(code_page=CODE_PAGE))
     columns = [column.name for column in person.columns if column.name != "FILLER"]
     named = rows.with_columns(_rearranged("${y}${m}${d}")).rename(dict(zip(rows.columns, columns, strict=True)))
-    folder.write("data/person.bin", encode(person, named.to_arrow(), code_page=CODE_PAGE))
+    folder.write("data/person.bin", encode(person, named.to_arrow()))
     read = f"{{adapter: mainframe, path: data/person.bin, copybook: data/person.cpy, code_page: {CODE_PAGE}}}"
     folder.describe(described("mainframe", "Persons of the old system", read, columns, "%Y%m%d"))
 

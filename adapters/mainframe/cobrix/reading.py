@@ -33,9 +33,9 @@ def read(files: Sequence[Path], copybooks: Sequence[Path], options: Mapping[str,
     translated = translate(options)
     layout = layout_of(translated, copybooks)
     reader = Reader(options_of(translated), layout, base=Path())
-    columns = _columns(reader.schema.names, layout, translated)
+    chosen = columns(reader.schema.names, layout, translated)
     for batch in reader.read(files):
-        yield batch.rows.select(columns)
+        yield batch.rows.select(chosen)
 
 
 def options_of(translated: Translated) -> MainframeOptions:
@@ -92,7 +92,7 @@ def _copybooks(translated: Translated, given: Sequence[Path]) -> Iterator[Copybo
         yield parser.load(file, format=options.copybook_format, columns=options.copybook_columns, lenient=True)
 
 
-def _columns(names: Sequence[str], layout: Layout, translated: Translated) -> list[str]:
+def columns(names: Sequence[str], layout: Layout, translated: Translated) -> list[str]:
     """Return the columns in Cobrix's order: numbers, bytes, file, segment ids, fields, what is corrupt."""
     added = options_of(translated).add
     fields = [output.name for output in layout.outputs if output.name in names]

@@ -9,7 +9,10 @@ apart), ``fit`` (whether a copybook fits), ``shown`` (bytes beside values), ``pr
 May import: everything of the adapter but ``adapter``. Must never write to a log: what it finds is for one screen.
 """
 
+from adapters.mainframe.probe.fit import Fit
+from adapters.mainframe.probe.kinds import Discriminator
 from adapters.mainframe.probe.probing import Probed, probe
 from adapters.mainframe.probe.sample import Guess
+from adapters.mainframe.probe.shown import dump_of, fields_of
 
-__all__ = ["Guess", "Probed", "probe"]
+__all__ = ["Discriminator", "Fit", "Guess", "Probed", "dump_of", "fields_of", "probe"]

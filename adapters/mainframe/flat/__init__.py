@@ -1,1 +1,0 @@
-"""The compiler of flat layouts, until its successor in the rooms beside it takes over."""

@@ -1,0 +1,70 @@
+"""A source of mainframe records: from options to rows, whether they are our own or those of Cobrix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+
+from adapters import paths
+from adapters.mainframe import assemble
+from adapters.mainframe.cobrix import reading as cobrix
+from adapters.mainframe.cobrix.options import translate
+from adapters.mainframe.copybook.layout import Layout
+from adapters.mainframe.options import MainframeOptions
+from adapters.mainframe.reader import ReadBatch, Reader
+
+_OURS = ("batch_rows", "compression", "workers")  # Cobrix has no word for them
+
+
+class Source:
+    """Records as options describe them, ready to be read once.
+
+    Attributes:
+        options: those that hold: given, or translated from Cobrix.
+        layout: of a record.
+        reader: reads files; its counts tell what became of their records.
+        schema: of the rows.
+
+    Raises:
+        ConfigurationError: options contradict one another, or a copybook has problems; all are told at once.
+    """
+
+    def __init__(self, options: MainframeOptions, base: Path) -> None:
+        """Read the copybook and compile it; no data is looked at yet.
+
+        Args:
+            options: what is read, and how.
+            base: the estate folder, where relative names start.
+        """
+        self.options = options
+        self.layout: Layout
+        if options.cobrix_options:
+            translated = translate(options.cobrix_options)
+            ours = {name: getattr(options, name) for name in _OURS}
+            self.options = translated.options(path=options.path, copybook=options.copybook).model_copy(update=ours)
+            self.layout = cobrix.layout_of(translated, _copybooks(options, base))
+            self.reader = Reader(self.options, self.layout, base)
+            self._columns = cobrix.columns(self.reader.schema.names, self.layout, translated)
+        else:
+            self.layout = assemble.layout_of(options, base)
+            self.reader = Reader(options, self.layout, base)
+            self._columns = self.reader.schema.names
+        self.schema: pa.Schema = pa.schema([self.reader.schema.field(name) for name in self._columns])
+
+    def read(self, files: Sequence[Path]) -> Iterator[ReadBatch]:
+        """Yield the rows of files in their order.
+
+        Raises:
+            SourceUnavailable: a file cannot be opened or read, or changed while it was read.
+            SourceError: a file is not as the options say; tells the file, the byte and what to do.
+        """
+        for batch in self.reader.read(files):
+            yield replace(batch, rows=batch.rows.select(self._columns))
+
+
+def _copybooks(options: MainframeOptions, base: Path) -> list[Path]:
+    names = (options.copybook,) if isinstance(options.copybook, str) else options.copybook
+    return [paths.resolve(name, base) for name in names]
