@@ -90,6 +90,8 @@ def _filled(encoded: Encoded, options: WriteOptions, space: int) -> Encoded:
         raise EncodeError(
             f"a record of {lengths.max()} bytes is longer than {length}", remedy="correct `record_length`"
         )
+    if length == rows.shape[1] and (not len(lengths) or lengths.min() == length):
+        return encoded
     width = np.arange(length)
     filled = np.full((len(rows), length), space, np.uint8)
     common = min(length, rows.shape[1])
