@@ -110,7 +110,7 @@ def aligned(
 def array(
     numbers: Unscaled, kind: pa.DataType, bad: Mask | None, *, wrap: bool = False
 ) -> tuple[pa.Array, Mask | None]:
-    """Return an Arrow array of an integer or decimal type, and where it is null.
+    """Return an Arrow array of an integer or decimal type, and where it is null (None: nowhere).
 
     Args:
         numbers: what to hold.
@@ -126,6 +126,8 @@ def array(
         if not wrap:
             bad = _either(bad, _too_large(numbers, kind))
         data = _integers(numbers).astype(kind.to_pandas_dtype(), copy=False)
+    if bad is not None and not bad.any():
+        bad = None
     return from_buffer(kind, data, bad), bad
 
 
@@ -136,7 +138,7 @@ def from_buffer(kind: pa.DataType, data: npt.NDArray[np.integer], bad: Mask | No
 
 def validity(bad: Mask | None) -> pa.Buffer | None:
     """Return the validity bitmap of an array that is null where ``bad``; None: nothing is."""
-    return pa.py_buffer(np.packbits(~bad, bitorder="little")) if bad is not None and bad.any() else None
+    return None if bad is None else pa.py_buffer(np.packbits(~bad, bitorder="little"))
 
 
 def _either(bad: Mask | None, more: Mask | None) -> Mask | None:

@@ -116,7 +116,7 @@ class _Zoned:
             return self._irregular(rows[:, offset : offset + self._length])
         numbers, bad = self._read(rows, offset)
         array, null = decimals.array(numbers.times(self._power), self._type, bad)
-        if null is None or not self._tolerant or not null.any():
+        if null is None or not self._tolerant:
             return array, null
         rest = np.flatnonzero(null)
         others, still = self._irregular(rows[rest, offset : offset + self._length])
