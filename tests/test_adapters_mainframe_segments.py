@@ -317,6 +317,17 @@ def test_options_that_do_not_fit_the_layout_are_refused(values: dict[str, object
         Segments(asked(**values), layout, Decoder(layout))
 
 
+def test_cobrix_takes_groups_on_the_same_bytes_only():
+    lines = (*COPYBOOK, "05 REST.", "   10 R PIC X.")
+    apart = asked(groups={"DEPT": ("D",), "REST": ("R",)})
+    layout = layout_of(*lines, profile=COBRIX)
+    with pytest.raises(ConfigurationError, match="DEPT, REST do not redefine one another"):
+        Segments(apart, layout, Decoder(layout))
+    Segments(asked(), layout, Decoder(layout))
+    layout = layout_of(*lines)
+    Segments(apart, layout, Decoder(layout))
+
+
 @pytest.mark.parametrize(
     ("children", "message"),
     [

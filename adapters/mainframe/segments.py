@@ -11,7 +11,7 @@ before the first record of any level.)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from adapters.mainframe import expressions, options
-from adapters.mainframe.copybook.layout import Field, Group, Layout
+from adapters.mainframe.copybook.layout import Column, Field, Group, Layout, walk
 from adapters.mainframe.decoder import Decoder
 from adapters.mainframe.expressions import Expression
 from adapters.mainframe.records import Mask, Positions, Records
@@ -209,7 +209,24 @@ class Segments:
                 if groups.setdefault(value, group) != group:
                     message = f"segments.groups: the value '{value}' chooses '{groups[value]}' and '{group}'"
                     raise _problem(message, "give each value to one group")
+        if self._cobrix and len(set(groups.values())) > 1:
+            self._refuse_strangers(set(groups.values()))
         return groups
+
+    def _refuse_strangers(self, names: set[str]) -> None:
+        """Refuse, as Cobrix does, groups that do not all redefine the same bytes."""
+        siblings: list[Sequence[Column]] = [self._layout.roots]
+        siblings += [column.columns for _, column in walk(self._layout.roots) if isinstance(column, Group)]
+        sets = [
+            {first.name, *(other.name for other in columns if other.redefines == first.name)}
+            for columns in siblings
+            for first in columns
+        ]
+        if not any(names <= together for together in sets):
+            raise _problem(
+                f"segments.groups: {', '.join(sorted(names))} do not redefine one another",
+                "name groups that stand on the same bytes by REDEFINES",
+            )
 
     def _group(self, name: str) -> Group:
         found = self._layout.find(name)
