@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from documentation import DOCS, blocks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -180,6 +181,19 @@ class TestDocumentation:
         text = (project_root / "docs" / "cobrix.md").read_text("utf-8")
         names = {*NAMES, *(family.rstrip(":") for family in FAMILIES), "segment_id_level0"}
         assert names - set(re.findall(r"`([a-z0-9_-]+)(?::[A-Z]+)?`", text)) == set()
+
+    def test_records_of_ones_own_are_found_as_the_page_says(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(registry, "_registered", {})
+        for block in blocks(DOCS / "cobrix.md", "python"):
+            exec(block, {})
+        (tmp_path / "data").write_bytes(b"\x02AB\x01C\x03DEF")
+        given = {
+            "record_extractor": "first-byte",
+            "encoding": "ascii",
+            "copybook_contents": "       01 R. 05 A PIC X(3).",
+        }
+        found = [batch.column("A").to_pylist() for batch in cobrix.read([tmp_path / "data"], [], given)]
+        assert found == [["AB", "C", "DEF"]]
 
 
 # Everything that Cobrix's own tests read, refuse and write
