@@ -106,7 +106,10 @@ class TestOptions:
 
     def test_what_only_spark_needs_is_told_as_ignored(self):
         given = {"record_format": "V", "input_split_records": "10", "metadata": "extended"}
-        assert translate(given).ignored == ("input_split_records", "metadata")
+        translated = translate({**given, "dummy": "1"})
+        assert translated.ignored == ("input_split_records", "metadata")
+        assert [note for note in translated.notes if "no effect" in note and "'metadata'" in note]
+        assert [note for note in translated.notes if "unknown" in note and "'dummy'" in note]
 
     @given(st.dictionaries(st.text(max_size=12), st.text(max_size=12), max_size=6))
     def test_whatever_is_given_is_translated_or_refused(self, given: dict[str, str]):

@@ -104,5 +104,5 @@ def _details(source: Source, files: Sequence[Path]) -> dict[str, JsonValue]:
         "files": len(files),
         "bytes": sum(size_of(file) for file in files),
         "record_length": source.layout.length,
-        "notes": list(source.layout.notes),
+        "notes": list(source.notes),
     }

@@ -26,6 +26,7 @@ class Source:
         options: those that hold: given, or translated from Cobrix.
         layout: of a record.
         reader: reads files; its counts tell what became of their records.
+        notes: for people: what of the copybook was left out, and which options change nothing.
         schema: of the rows.
 
     Raises:
@@ -41,17 +42,20 @@ class Source:
         """
         self.options = options
         self.layout: Layout
+        self.notes: tuple[str, ...] = ()
         if options.cobrix_options:
             translated = translate(options.cobrix_options)
             ours = {name: getattr(options, name) for name in _OURS}
             self.options = translated.options(path=options.path, copybook=options.copybook).model_copy(update=ours)
             self.layout = cobrix.layout_of(translated, _copybooks(options, base))
+            self.notes = translated.notes
             self.reader = Reader(self.options, self.layout, base)
             self._columns = cobrix.columns(self.reader.schema.names, self.layout, translated)
         else:
             self.layout = assemble.layout_of(options, base)
             self.reader = Reader(options, self.layout, base)
             self._columns = self.reader.schema.names
+        self.notes += self.layout.notes
         self.schema: pa.Schema = pa.schema([self.reader.schema.field(name) for name in self._columns])
 
     def read(self, files: Sequence[Path]) -> Iterator[ReadBatch]:

@@ -245,6 +245,8 @@ class _Reading:
 
     def report(self) -> None:
         """Tell what was left out or could not be read."""
+        for text in self._source.notes:
+            note(text)
         counts = self._source.reader.counts
         for count, what in (
             (counts.filtered, "of other kinds"),

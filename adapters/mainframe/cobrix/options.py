@@ -151,6 +151,13 @@ class Translated:
     ignored: tuple[str, ...] = ()  # known, without effect here
     unknown: tuple[str, ...] = ()  # not options of Cobrix, or of no use beside the others given
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What became of options that change nothing, for people."""
+        ignored = [f"Cobrix's option '{name}' has no effect here" for name in self.ignored]
+        unknown = [f"Cobrix's option '{name}' is unknown, or of no use beside the others" for name in self.unknown]
+        return (*ignored, *unknown)
+
     def options(self, *, path: str, copybook: str | tuple[str, ...]) -> MainframeOptions:
         """Return our options for reading ``path`` (a file or glob) as ``copybook`` describes it."""
         return MainframeOptions.model_validate({**self.values, "path": path, "copybook": copybook})
