@@ -26,7 +26,7 @@ from adapters.mainframe.copybook.storage import storage
 from adapters.mainframe.copybook.syntax import Sign, Usage
 from adapters.mainframe.profile import IBM, Profile
 from adapters.mainframe.values import decoder, kernels
-from foundation.errors import Location
+from foundation.errors import ConfigurationError, Location
 
 COBRIX = Profile(name="cobrix")
 EXACT = Context(prec=200)
@@ -41,9 +41,9 @@ def _kernels(request: pytest.FixtureRequest) -> Iterator[None]:
         pytest.importorskip("numba")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VOEG_NUMBA", "off" if request.param == "numpy" else "on")
-        kernels.fastest.cache_clear()
+        kernels.chosen.cache_clear()
         yield
-    kernels.fastest.cache_clear()
+    kernels.chosen.cache_clear()
 
 
 def field_of(
@@ -735,18 +735,30 @@ def test_text_is_the_same_by_either_kind_of_kernels(data: st.DataObject):
     with pytest.MonkeyPatch.context() as patch:
         for setting in ("off", "on"):
             patch.setenv("VOEG_NUMBA", setting)
-            kernels.fastest.cache_clear()
+            kernels.chosen.cache_clear()
             found.append(decoder(field, profile)(rows, 0, available).array)
-    kernels.fastest.cache_clear()
+    kernels.chosen.cache_clear()
     found[1].validate(full=True)
     assert found[0].to_pylist() == found[1].to_pylist()
 
 
-def test_numba_stays_out_where_it_is_switched_off():
+@pytest.mark.parametrize("environment", [{}, {"VOEG_NUMBA": "off"}])
+def test_numba_is_not_imported_unless_it_is_switched_on(environment: dict[str, str]):
     program = (
-        "import sys; from adapters.mainframe.values import kernels; kernels.fastest(); print('numba' in sys.modules)"
+        "import sys; from adapters.mainframe.values import kernels; kernels.chosen(); print('numba' in sys.modules)"
     )
     answer = subprocess.run(
-        [sys.executable, "-c", program], env={"VOEG_NUMBA": "off"}, capture_output=True, text=True, check=True
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
     )
     assert answer.stdout.strip() == "False"
+
+
+def test_what_is_wrong_with_the_switch_is_told(monkeypatch: pytest.MonkeyPatch):
+    kernels.chosen.cache_clear()
+    monkeypatch.setenv("VOEG_NUMBA", "yes")
+    with pytest.raises(ConfigurationError, match="neither on nor off"):
+        kernels.chosen()
+    monkeypatch.setenv("VOEG_NUMBA", "on")
+    monkeypatch.setattr(kernels, "find_spec", lambda _: None)
+    with pytest.raises(ConfigurationError, match=r"not installed; install the extra: pip install 'voeg\[numba\]'"):
+        kernels.chosen()

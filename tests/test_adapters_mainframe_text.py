@@ -6,6 +6,7 @@ import codecs
 import ctypes
 import functools
 import pickle
+from importlib.util import find_spec
 from pathlib import Path
 from unittest.mock import patch
 
@@ -27,7 +28,7 @@ from foundation.errors import ConfigurationError, Location
 
 SO, SI = 0x0E, 0x0F
 UNDEFINED = "\N{REPLACEMENT CHARACTER}"
-PLAIN = kernels.Kernels(zoned=kernels.zoned, packed=kernels.packed, text=None)
+KERNELS = [kernels.PLAIN, kernels.compiled()] if find_spec("numba") else [kernels.PLAIN]
 
 
 def field(length: int, encoding: Encoding = "text", *, page: str | None = None, hexadecimal: bool = False) -> Field:
@@ -50,9 +51,12 @@ def decode(
         row[pad : pad + len(value)] = list(value)
     lengths = np.array([len(value) for value in values], np.int64)
     available = None if (lengths == length).all() else lengths
-    with patch.object(kernels, "fastest", lambda: PLAIN):
-        plain = text.decoder(described, profile)(rows, pad, available)
-    for found in (plain, text.decoder(described, profile)(rows, pad, available)):  # the second: Numba where it is
+    results = []
+    for chosen in KERNELS:
+        with patch.object(kernels, "chosen", lambda chosen=chosen: chosen):
+            results.append(text.decoder(described, profile)(rows, pad, available))
+    plain = results[0]
+    for found in results:
         assert found.bad is None
         assert found.array.type == described.type
         found.array.validate(full=True)

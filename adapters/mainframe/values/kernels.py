@@ -3,7 +3,7 @@
 ``rows`` is always a C-contiguous ``uint8`` array of shape (records, bytes of a record); a field stands at the same
 offset in every row. Digits are read several at a time: zoned ones eight to a 64-bit word (SWAR: arithmetic on all
 bytes of a word at once), packed ones four to a look-up in a table of 65,536 entries. ``accelerated`` has the same
-functions compiled by Numba; ``fastest`` chooses.
+functions compiled by Numba; ``chosen`` says which are used.
 
 Formats: *z/Architecture Principles of Operation*, "Decimal instructions" (zoned and packed format, sign codes).
 """
@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from adapters.mainframe.records import Bytes, Mask, Positions, Rows
 from adapters.mainframe.values.decimals import Integers
+from foundation.errors import ConfigurationError
 
 Signs = npt.NDArray[np.int8]  # of each byte that can hold a sign: 1, -1, or 0 where it is none
 Words = npt.NDArray[np.uint64]
@@ -84,15 +85,6 @@ class Kernels:
     zoned: Zoned
     packed: Packed
     text: Text | None  # None: ``values.text`` does without
-
-
-@cache
-def fastest() -> Kernels:
-    """Return the kernels compiled by Numba where that is installed and not switched off (``VOEG_NUMBA=off``)."""
-    if os.environ.get("VOEG_NUMBA") == "off" or find_spec("numba") is None:
-        return Kernels(zoned=zoned, packed=packed, text=None)
-    accelerated = import_module("adapters.mainframe.values.accelerated")
-    return Kernels(zoned=accelerated.zoned, packed=accelerated.packed, text=accelerated.text)
 
 
 WORD = 8  # digits or bytes in a 64-bit word
@@ -250,3 +242,35 @@ def view(rows: Rows, offset: int, kind: str) -> np.ndarray[tuple[int], np.dtype[
 def _bytes(rows: Rows, offset: int) -> npt.NDArray[np.intp]:
     """Return one byte of every row, as an index into a table."""
     return rows[:, offset].astype(np.intp)
+
+
+PLAIN = Kernels(zoned=zoned, packed=packed, text=None)
+
+
+@cache
+def chosen() -> Kernels:
+    """Return the kernels in NumPy, or with ``VOEG_NUMBA=on`` in the environment those compiled by Numba.
+
+    Numba takes about a second per process to get ready, which it pays back after about a gigabyte.
+
+    Raises:
+        ConfigurationError: the variable is neither on nor off, or Numba is not installed.
+    """
+    wanted = os.environ.get("VOEG_NUMBA", "off")
+    if wanted not in ("on", "off"):
+        raise ConfigurationError("the environment variable VOEG_NUMBA is neither on nor off", remedy="set it to on")
+    return compiled() if wanted == "on" else PLAIN
+
+
+def compiled() -> Kernels:
+    """Return the kernels compiled by Numba, which is imported only now.
+
+    Raises:
+        ConfigurationError: Numba is not installed.
+    """
+    if find_spec("numba") is None:
+        raise ConfigurationError(
+            "VOEG_NUMBA is on, but Numba is not installed", remedy="install the extra: pip install 'voeg[numba]'"
+        )
+    accelerated = import_module("adapters.mainframe.values.accelerated")
+    return Kernels(zoned=accelerated.zoned, packed=accelerated.packed, text=accelerated.text)

@@ -62,7 +62,7 @@ def decoder(field: Field, profile: Profile) -> Decode:
 
 
 def _read(rows: Rows, offset: int, length: int, signs: Signs | None) -> tuple[Unscaled, Mask]:
-    packed = kernels.fastest().packed
+    packed = kernels.chosen().packed
     bad = np.zeros(len(rows), np.bool_)
     end = offset + length
     sign = Sign(-1, _COBRIX) if signs is None else Sign(end - 1, signs)

@@ -47,7 +47,7 @@ def decoder(field: Field, profile: Profile) -> Decode:
     if field.encoding == "bytes":
         return _Bytes(length=field.length, hexadecimal=pa.types.is_string(field.type), cobrix=profile.name == "cobrix")
     letters = alphabet(field, profile)
-    compiled, characters = kernels.fastest().text, characters_of(letters)
+    compiled, characters = kernels.chosen().text, characters_of(letters)
     if compiled is not None and characters is not None and profile.name == "ibm" and profile.trim != "keep":
         return _CompiledText(
             length=field.length,

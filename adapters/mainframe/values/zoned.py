@@ -131,7 +131,7 @@ class _Zoned:
             cells = rows[:, offset : offset + self._length]
             bad |= cells[:, self._point] != (POINT if self._picture.point == "." else COMMA)
             rows, offset = np.ascontiguousarray(np.delete(cells, self._point, axis=1)), 0
-        zoned = kernels.fastest().zoned
+        zoned = kernels.chosen().zoned
         limbs, position = [], offset + self._first
         sign = Sign(offset + self._sign, self._signs)
         for count in self._digits:
