@@ -17,7 +17,9 @@ from adapters.mainframe import framing
 from adapters.mainframe.copybook import parser, placing
 from adapters.mainframe.copybook.layout import Layout
 from adapters.mainframe.framing import Framed, Framing, FramingError
-from adapters.mainframe.framing.described import Described, Descriptor, FixedInBlocks
+from adapters.mainframe.framing.chain import Steps, follow
+from adapters.mainframe.framing.described import Described, FixedInBlocks
+from adapters.mainframe.framing.descriptors import Descriptor
 from adapters.mainframe.framing.fixed import Fixed, FixedBlocks
 from adapters.mainframe.framing.text import CutLines, Lines
 from adapters.mainframe.options import MainframeOptions, RecordFormat
@@ -98,6 +100,18 @@ def test_finds_every_record_behind_its_descriptor(
     found = read(lambda: Described(how), content, size)
     assert found.records == records
     assert [content[at : at + len(record)] for at, record in zip(found.offsets, records, strict=True)] == records
+
+
+@settings(deadline=None)
+@given(RUNS.map(lambda records: b"".join(word(len(r), Descriptor()) + r for r in records)) | st.binary(), DESCRIPTORS)
+def test_numba_follows_the_same_chain(content: bytes, how: Descriptor) -> None:
+    accelerated = pytest.importorskip("adapters.mainframe.framing.accelerated", reason="Numba is not installed")
+    block = np.frombuffer(content, np.uint8)
+    for half in (0, 2):
+        steps = Steps(half, half + 1, how.least, how.extra)
+        words, position = follow(block, 0, len(block), steps)
+        others, other = accelerated.follow(block, 0, len(block), steps)
+        assert (words.tolist(), position) == (others.tolist(), other)
 
 
 @settings(deadline=None)

@@ -9,7 +9,8 @@ from importlib.metadata import entry_points
 from adapters.mainframe.copybook.layout import Layout
 from adapters.mainframe.framing.base import Framing
 from adapters.mainframe.framing.counted import Counted
-from adapters.mainframe.framing.described import Described, Descriptor, FixedInBlocks
+from adapters.mainframe.framing.described import Described, FixedInBlocks
+from adapters.mainframe.framing.descriptors import Descriptor
 from adapters.mainframe.framing.fixed import Fixed, FixedBlocks
 from adapters.mainframe.framing.lengths import ByLength, length_of
 from adapters.mainframe.framing.text import CutLines, Lines
