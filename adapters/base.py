@@ -41,6 +41,7 @@ class Batch:
     rows: pa.RecordBatch
     origin: str  # where the rows came from, for people: file name with first row, table, page; no personal data
     cursor: Cursor | None = None  # set when a delta read may resume after this batch
+    left_out: int = 0  # rows that the options of the read do not want, and that are therefore not here
     unreadable: tuple[Unreadable, ...] = ()  # values that became null because the system gave something else
 
 

@@ -216,9 +216,9 @@ def guard(laid: Spool, source: Source, max_vanished: float) -> None:
 
 def counted(laid: Spool) -> dict[str, int]:
     """Return the rows of the read: read, landed, unchanged, quarantined, filtered; and the records deleted."""
-    counts: dict[str, int] = {"read": laid.rows, **laid.ask(_COUNT).row(0, named=True)}
+    counts: dict[str, int] = {"read": laid.rows + laid.left_out, **laid.ask(_COUNT).row(0, named=True)}
     told = counts["landed"] + counts["unchanged"] + counts["quarantined"]
-    return {**counts, "filtered": laid.rows - told}
+    return {**counts, "filtered": counts["read"] - told}
 
 
 def _stored(laid: Spool, store: Store, connection: Connection, source: Source, mode: str) -> Iterator[pl.DataFrame]:

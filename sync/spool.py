@@ -97,6 +97,7 @@ class Spool:
         self.table("incoming", _INCOMING)
         self.table("rejected", _REJECTED)
         self.rows = 0
+        self.left_out = 0  # rows that the options of the read do not want
         self.starts: list[int] = []  # the first row of every batch
         self.cursor: Cursor | None = None
         self.field_errors: Counter[tuple[str, str]] = Counter()
@@ -110,6 +111,7 @@ class Spool:
                 self.cursor = batch.cursor
             for field in batch.unreadable:
                 self.field_errors[f"read.{field.path}", "unreadable"] += field.count
+            self.left_out += batch.left_out
             if batch.rows.num_rows:
                 self._lay_down(batch.rows, self._bind(batch.rows.schema, plan).run(batch.rows))
 

@@ -248,3 +248,11 @@ def test_carddemo_signs(external_data: Path):
     source = Mainframe(MainframeOptions(path="ACCTDATA.PS", copybook="account.cpy"), base=folder)
     first = read(source).to_pylist()[0]  # 00000019400{ is +194.00
     assert (first["ACCT-ID"], first["ACCT-BALANCE"], first["ACCT-OPENED"]) == (1, Decimal("194.00"), "2014-11-20")
+
+
+def test_records_that_are_not_wanted_are_counted(estate: Path):
+    write(estate, "CUST.PS", customers(100))
+    source = adapter(estate, batch_rows=7, segments={"field": "SCORE", "only": ["-50", "49"]}, record_format="F")
+    batches = list(source.read())
+    assert sum(batch.rows.num_rows for batch in batches) == 2
+    assert sum(batch.left_out for batch in batches) == 98

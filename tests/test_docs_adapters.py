@@ -15,9 +15,10 @@ from ruamel.yaml import YAML
 
 from adapters.base import ReadOptions
 from adapters.files import ColumnOptions, FilesOptions
+from adapters.mainframe import codepages
 from adapters.mainframe.columns import columns as columns_of
 from adapters.mainframe.copybook import placing
-from adapters.mainframe.options import MainframeOptions
+from adapters.mainframe.options import Columns, MainframeOptions, Segments
 from adapters.odbc import OdbcOptions
 from adapters.soap import options as soap
 from adapters.sql import SqlOptions
@@ -35,6 +36,8 @@ DESCRIBED: list[tuple[str, str, type[BaseModel]]] = [
     ("sql", "option", SqlOptions),
     ("odbc", "option", OdbcOptions),
     ("mainframe", "option", MainframeOptions),
+    ("mainframe", "option of `segments`", Segments),
+    ("mainframe", "option of `add`", Columns),
     ("soap", "option", soap.SoapOptions),
     ("soap", "option of `paging` (`style: none`)", soap.NoPaging),
     ("soap", "option of `paging` (`style: page`)", soap.PagePaging),
@@ -61,7 +64,7 @@ def options(model: type[BaseModel]) -> dict[str, Any]:
     for name, info in model.model_fields.items():
         default = info.get_default(call_default_factory=True)
         if isinstance(default, BaseModel):
-            default = default.model_dump(mode="json")
+            default = default.model_dump(mode="json", exclude_none=True)
         found[info.alias or name] = (
             ... if info.is_required() else list(default) if isinstance(default, tuple) else default
         )
@@ -117,11 +120,20 @@ def test_the_copybook_has_the_columns_of_its_example(tmp_path: Path) -> None:
     assert set(re.findall(r"CM-[A-Z]+", example)) == {path.removesuffix("[*]") for path in columns}
 
 
-def test_the_code_pages_are_those_that_python_brings() -> None:
-    from adapters.mainframe.codepages import BUILT_IN
+@pytest.mark.parametrize(("heading", "head", "model"), DESCRIBED)
+def test_what_the_command_line_says_of_an_option_stands_there_too(
+    heading: str, head: str, model: type[BaseModel]
+) -> None:
+    [table] = [table for table in tables(section(PAGE, heading)) if table.head[0] == head]
+    said = {spans(option)[0]: meaning for option, meaning, _ in table.rows}
+    for name, info in model.model_fields.items():
+        if info.description:
+            assert said[info.alias or name].startswith(info.description)
 
-    [row] = [row for table in tables(section(PAGE, "mainframe")) for row in table.rows if row[0] == "`code_page`"]
-    assert set(spans(row[1])) >= set(BUILT_IN)
+
+def test_every_code_page_is_named() -> None:
+    named = set(re.findall(r"`(cp\d+)`", (DOCS / "mainframe.md").read_text()))
+    assert named >= set(codepages.BUILT_IN)
 
 
 def test_a_mapping_of_question_marks_leads_to_what_it_lacks(estate: Estate) -> None:

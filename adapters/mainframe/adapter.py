@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import ClassVar
 
+import pyarrow as pa
 from pydantic import JsonValue
 
 from adapters import paths
@@ -67,11 +68,17 @@ class Mainframe:
         source = self._source()
         files = paths.find(self._options.path, self._base)
         before = {file: _state(file) for file in files}
+        left_out = 0
         for batch in source.read(files):
             unreadable = tuple(
                 Unreadable(path=item.path, count=item.count, places=item.places) for item in batch.unreadable
             )
-            yield Batch(rows=batch.rows, origin=batch.origin, unreadable=unreadable)
+            more = source.reader.counts.left_out - left_out
+            left_out += more
+            yield Batch(rows=batch.rows, origin=batch.origin, left_out=more, unreadable=unreadable)
+        if more := source.reader.counts.left_out - left_out:
+            nothing = pa.RecordBatch.from_pylist([], schema=source.schema)
+            yield Batch(rows=nothing, origin=f"{len(files)} file(s)", left_out=more)
         for file, state in before.items():
             if _state(file) != state:
                 raise SourceUnavailable(

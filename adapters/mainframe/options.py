@@ -33,7 +33,7 @@ class Segments(_Section):
     groups: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """a REDEFINES group: the values of `field` for which it holds"""
     when: dict[str, str] = Field(default_factory=dict)
-    """a REDEFINES group: the condition under which it holds, e.g. `KIND = 'A' || KIND = null`"""
+    """a REDEFINES group: the condition under which it holds, e.g. `in(KIND, 'A', null)`"""
     only: tuple[str, ...] | None = None
     """read the records with these values of `field`, and no others"""
     children: dict[str, tuple[str, ...]] = Field(default_factory=dict)
@@ -144,7 +144,7 @@ class MainframeOptions(ReadOptions):
     code_page: str | None = None
     """the EBCDIC code page of text, `cp037` if not given; of ASCII data its character set, else `us-ascii`"""
     code_page_table: str | None = None
-    """a code page of your own: a file with its 256 characters, relative to the estate"""
+    """a code page of your own: a file with its 256 characters, or a mapping table of unicode.org or ICU"""
     field_code_pages: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """a code page and the fields that are written in it"""
     national_endian: Endian = "big"
@@ -161,8 +161,8 @@ class MainframeOptions(ReadOptions):
     """whether a field of nothing but spaces, low-values or high-values is null"""
     strict_signs: bool = True
     """whether a sign is read only where the picture has one"""
-    invalid: Literal["null", "refuse"] = "null"
-    """numbers that are none: null and counted, or the end of the read"""
+    invalid: Literal["count", "refuse"] = "count"
+    """numbers that are none: null in the rows and counted, or the end of the read"""
     numbers_as_text: bool = False
     """whether DISPLAY numbers stay text"""
     exact_integers: bool = False

@@ -39,6 +39,11 @@ class Counts:
     ends: int = 0  # header and trailer records
     partial: int = 0  # cut off at the end of a file, and kept or dropped as asked
 
+    @property
+    def left_out(self) -> int:
+        """Records that the options do not want as rows."""
+        return self.filtered + self.too_short + self.too_long
+
     def add(self, other: Counts) -> None:
         """Add what was counted elsewhere."""
         for item in fields(self):
