@@ -6,7 +6,8 @@ import bz2
 import gzip
 import lzma
 import struct
-from collections.abc import Callable, Iterator, Sequence
+import tracemalloc
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,9 +15,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapters.mainframe import assemble, files
+from adapters.mainframe import assemble, files, parallel
 from adapters.mainframe.options import MainframeOptions
-from adapters.mainframe.reader import ReadBatch, Reader
+from adapters.mainframe.reader import Part, ReadBatch, Reader
 from foundation.errors import ConfigurationError, SourceError, SourceUnavailable
 
 COPYBOOK = """
@@ -153,6 +154,42 @@ def test_processes_give_the_same_rows_in_order(estate: Path, monkeypatch: pytest
     assert len(reader.parts([path], 8)) > 4
     assert reader.counts == header.counts
     assert [batch.first for batch in together] == sorted(batch.first for batch in together)
+
+
+def test_what_cannot_be_cut_is_read_as_it_comes(estate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "BLOCK", 100)
+    content = as_v([customer(number) for number in range(300)])
+    plain, archive = write(estate, content, "plain"), write(estate, gzip.compress(content), "archive")
+    reader = reader_of(estate, record_format="V", workers=2, add={"file_id": "FILE"})
+    monkeypatch.setattr(parallel, "in_order", here)
+    rows = rows_of(reader.read([plain, archive, plain]))
+    assert rows == [{"FILE": file, **row(number)} for file in range(3) for number in range(300)]
+    assert reader.counts.read == 900
+
+
+def here(work: Callable[[Part], object], parts: Iterable[Part], processes: int) -> Iterator[object]:
+    """Do the work of processes in this one, and see that no part is large."""
+    for part in parts:
+        assert part.compression == "none"
+        assert part.start is not None or part.end is not None
+        yield work(part)
+
+
+def test_memory_does_not_grow_with_the_file(estate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "BLOCK", 50_000)
+    peaks = []
+    for count in (20_000, 200_000):
+        path = write(estate, as_vbs([customer(number) for number in range(10)]) * (count // 10))
+        reader = reader_of(estate, record_format="VBS", batch_rows=2_000)
+        tracemalloc.start()
+        arrow = 0
+        for _ in reader.read([path]):
+            arrow = max(arrow, pa.total_allocated_bytes())
+        peaks.append(tracemalloc.get_traced_memory()[1] + arrow)
+        tracemalloc.stop()
+        assert reader.counts.read == count
+    assert peaks[1] < 1.2 * peaks[0]
+    assert peaks[1] < 5_000_000
 
 
 def test_what_a_process_meets_is_told_as_if_it_were_met_here(estate: Path) -> None:
@@ -335,11 +372,10 @@ def test_rows_outlive_the_block_they_were_read_from(estate: Path, monkeypatch: p
     st.sampled_from(["F", "V", "VB", "VS", "VBS", "text", "counted", "length-field"]),
     st.sampled_from(["ibm", "cobrix"]),
     st.sampled_from(["refuse", "keep", "drop"]),
-    st.integers(0, 30),
-    st.integers(0, 30),
+    st.tuples(*[st.integers(0, 30) | st.just(0)] * 4),
 )
 def test_any_bytes_give_rows_or_one_located_error(
-    estate: Path, content: bytes, record_format: str, profile: str, partial: str, start: int, end: int
+    estate: Path, content: bytes, record_format: str, profile: str, partial: str, ends: tuple[int, int, int, int]
 ) -> None:
     path = write(estate, content, "fuzz")
     reader = reader_of(
@@ -347,8 +383,10 @@ def test_any_bytes_give_rows_or_one_located_error(
         record_format=record_format,
         profile=profile,
         partial_record=partial,
-        skip_start=start,
-        skip_end=end,
+        skip_start=ends[0],
+        skip_end=ends[1],
+        record_start=ends[2],
+        record_end=ends[3],
         length_field="ID",
         compression="none",
     )

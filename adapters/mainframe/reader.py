@@ -7,9 +7,10 @@ have one length, and otherwise by following them without decoding anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -174,8 +175,16 @@ class Reader:
             for part in self.parts(paths, 1):
                 yield from self.read_part(part)
             return
+        for fits, parts in groupby(self._small_parts(paths), self._fits):
+            if fits:
+                yield from self._read_by_workers(parts)
+            else:
+                for part in parts:
+                    yield from self.read_part(part)
+
+    def _read_by_workers(self, parts: Iterable[Part]) -> Iterator[ReadBatch]:
         work = _PartReader(self._options, self._layout, self._base)
-        for done in parallel.in_order(work, self._small_parts(paths), self._options.workers):
+        for done in parallel.in_order(work, parts, self._options.workers):
             batches, counts, ends = done.rest
             self.counts.add(counts)
             for path, known in ends.items():
@@ -372,6 +381,11 @@ class Reader:
         """Yield parts of which a few fit into memory, decoded, and of which every process gets some."""
         total = sum(files.size_of(path) for path in paths)
         return self._parts(paths, min(max(total // (4 * self._options.workers), files.BLOCK), 4 * files.BLOCK))
+
+    def _fits(self, part: Part) -> bool:
+        """Whether all rows of a part can be held at once; what cannot be cut is read as it comes, in this process."""
+        size = (part.end or files.size_of(part.path)) - (part.start or 0)
+        return size <= (8 * files.BLOCK if part.compression == "none" else files.BLOCK)
 
     def _refuse_uneven(self, paths: Sequence[Path]) -> None:
         """Refuse files of no whole number of records before anything of any file is read."""
