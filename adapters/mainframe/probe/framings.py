@@ -23,7 +23,7 @@ _PIECES = 3  # the third byte of a descriptor: 0 whole, 1 first, 2 last, 3 middl
 _LINE_ENDS = {"ascii": b"\n", "ebcdic": b"\x15"}  # LF; NEL, which ends lines of EBCDIC text
 _FIXED_SAMPLE = 128 << 10  # bytes in which a period is looked for
 _LENGTHS_TRIED = 4_000
-_ENOUGH_LIKE = 0.97  # of the likeness at the best period: the shortest length that has it is the record
+_ENOUGH_LIKE = 0.8  # of what is special about a length: a part of it that has as much is the record
 
 
 def framings(sample: Sample, *, record_length: int | None, encoding: str) -> list[Guess]:
@@ -215,8 +215,9 @@ def _by_period(sample: Sample, record_length: int | None) -> Iterator[Guess]:
     best, usual = float(likeness.max()), float(np.median(likeness))
     if best - usual < 0.03 and len(lengths) > 1:
         return
-    near = likeness >= usual + _ENOUGH_LIKE * (best - usual)
-    length = lengths[int(np.argmax(near))]
+    longest = lengths[int(np.argmax(likeness))]
+    enough = usual + _ENOUGH_LIKE * (best - usual)
+    length = next(n for n, like in zip(lengths, likeness, strict=True) if longest % n == 0 and like >= enough)
     if length == record_length:
         return
     found = float(likeness[lengths.index(length)])
