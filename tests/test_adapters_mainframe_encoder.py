@@ -464,6 +464,18 @@ def test_every_record_format_is_read_back(tmp_path: Path, asked: dict[str, objec
     assert pa.Table.from_batches(found).to_pylist() == table.to_pylist()
 
 
+@pytest.mark.parametrize(("record_format", "lengths"), [("V", [7, 4]), ("F", [7, 7])])
+def test_a_record_ends_with_its_kind_where_the_format_tells_lengths(record_format: str, lengths: list[int]):
+    layout = layout_of("05 K PIC X.", "05 A PIC X(6).", "05 B REDEFINES A.", "10 N PIC 9(3).", "10 C PIC X(2).")
+    shorter = layout_of("05 K PIC X.", "05 A PIC X(6).", "05 B REDEFINES A PIC 9(3).")
+    table = pa.table({"K": ["A", "B"], "A": ["abcdef", None], "B": [None, 123]})
+    content = encoder.encode(shorter, table, WriteOptions(record_format=record_format))
+    told = [len(record) for record in variable(content)] if record_format == "V" else [len(content) // 2] * 2
+    assert told == lengths
+    group = pa.table({"K": ["A", "B"], "A": ["abcdef", None], "N": [None, 123], "C": [None, "x"]})
+    assert [len(record) for record in records_of(layout, group)] == [7, 6]
+
+
 def test_header_and_trailer_stand_once():
     lines = ("01 HEAD.", "05 H1 PIC X(3).", "01 DATA-1.", "05 D1 PIC X.", "01 TAIL.", "05 T1 PIC 9(2).")
     copybook = parser.parse("\n".join("       " + line for line in lines), Path("test.cpy"))

@@ -31,6 +31,7 @@ from adapters.mainframe.encoder.records import Filling
 __all__ = ["EncodeError", "WriteOptions", "encode", "write"]
 
 _CHUNK_BYTES = 16 << 20  # of records that are made at once; bounds memory
+_TELL_LENGTHS = ("V", "VB", "VS", "VBS", "text")  # formats in which a record of a shorter kind can be shorter
 
 
 def encode(
@@ -106,7 +107,7 @@ def _single(layout: Layout, group: Group) -> Layout:
 def _content(layout: Layout, table: pa.Table, options: WriteOptions, first: int = 0) -> bytes:
     filling = _filling(layout, options)
     frame = tables.frame_of(layout, table, first, strict=options.strict)
-    encoded = records.encode(layout, frame, filling)
+    encoded = records.encode(layout, frame, filling, whole=options.record_format not in _TELL_LENGTHS)
     if layout.profile.name == "cobrix":  # adds the adjustment where reading adds it too
         options = replace(options, rdw_adjustment=-options.rdw_adjustment)
     return formats.layout_records(encoded, options, filling.of(layout))

@@ -45,8 +45,14 @@ class Filling:
         return fields.characters(layout.profile).space if self.background is None else self.background
 
 
-def encode(layout: Layout, frame: Frame, filling: Filling) -> Encoded:
+def encode(layout: Layout, frame: Frame, filling: Filling, *, whole: bool = False) -> Encoded:
     """Return the records of ``frame``.
+
+    Args:
+        layout: where each field stands.
+        frame: the values.
+        filling: what stands where no value does.
+        whole: kinds of records that redefine one another all get the length of the longest.
 
     Raises:
         EncodeError: a value does not fit its field, or a list its table.
@@ -54,12 +60,26 @@ def encode(layout: Layout, frame: Frame, filling: Filling) -> Encoded:
     writer = _Writer(layout, filling)
     rows = np.full((frame.count, layout.length), filling.of(layout), np.uint8)
     anchors = _Anchors(frame.count)
-    chosen = writer.columns(rows, layout.roots, (), frame, anchors)
+    columns, prefix = _kinds(layout)
+    chosen = writer.columns(rows, columns, prefix, frame, anchors)
     lengths = anchors.at(layout.end)
-    if len(layout.roots) > 1 and layout.profile.name == "ibm":  # kinds of record, each with a length of its own
-        ends = np.array([root.length for root in layout.roots], np.int64)
-        lengths = np.minimum(np.where(chosen < 0, layout.length, ends[chosen]), lengths)
+    *_, (first, others) = _sets(columns)
+    if others and not whole and layout.profile.name == "ibm":
+        ends = np.stack([anchors.at(kind.place) + _most(kind) for kind in (first, *others)])
+        lengths = np.where(chosen < 0, lengths, np.minimum(lengths, ends[chosen, np.arange(frame.count)]))
     return Encoded(rows=rows, lengths=lengths)
+
+
+def _kinds(layout: Layout) -> tuple[Sequence[Column], Path]:
+    """Return the columns of which the last may redefine one another: kinds of record, each with its own length."""
+    if len(layout.roots) > 1 or layout.profile.name != "ibm":
+        return layout.roots, ()
+    return layout.roots[0].columns, (layout.roots[0].name,)
+
+
+def _most(column: Column) -> int:
+    """Return the bytes of a column at most."""
+    return column.most * column.length if isinstance(column, Table) else column.length
 
 
 @dataclass(slots=True)
