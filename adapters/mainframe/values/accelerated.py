@@ -154,19 +154,18 @@ def text(rows: Rows, offset: int, width: int, available: Positions, letters: Let
         if len(available):
             right = left + np.uint64(available[row])
         first = left
-        while letters.left and first < right and letters.spaces[rows[row, first]]:
+        while letters.left and first < right and letters.codes[rows[row, first]] >= 0x100:
             first += one
-        others, count = np.uint8(0), none
+        found, count = np.uint16(0), none
         for place in range(right - first):
-            byte = rows[row, first + place]
-            character = letters.ascii[byte]
-            others |= character
-            data[filled + place] = character
-            count = count if letters.spaces[byte] else place + one
+            code = letters.codes[rows[row, first + place]]
+            found |= code
+            data[filled + place] = code
+            count = count if code >= 0x100 else place + one
         blank[row] = count == none or (rows[row, left] == 0xFF and _throughout(rows[row, left:right], 0xFF))
         if not letters.right:
             count = right - first
-        if others < 0x80:
+        if not found & 0x80:
             filled += count
         else:
             for byte in rows[row, first : first + count]:

@@ -39,10 +39,9 @@ class Sign(NamedTuple):
 class Letters(NamedTuple):
     """What each of the 256 bytes of a code page stands for."""
 
-    ascii: Bytes  # the ASCII character, 0x80 for any other
+    codes: npt.NDArray[np.uint16]  # the ASCII character, 0x80 for any other; 0x100 more if trimming takes it off
     utf8: Rows  # shape (256, 3)
     sizes: Bytes  # how many of these three count
-    spaces: Mask  # whether trimming takes it off
     longest: int  # the largest of the sizes
     left: bool  # trim at the left
     right: bool  # trim at the right

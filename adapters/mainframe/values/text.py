@@ -119,11 +119,11 @@ def _letters(characters: str, trim: Trim, spaces: str) -> Letters:
     for byte, parts in enumerate(encoded):
         utf8[byte, : len(parts)] = list(parts)
     sizes = np.array([len(parts) for parts in encoded], np.uint8)
+    taken_off = np.array([0x100 if character in spaces else 0 for character in characters], np.uint16)
     return Letters(
-        ascii=np.array([parts[0] if len(parts) == 1 else 0x80 for parts in encoded], np.uint8),
+        codes=np.array([parts[0] if len(parts) == 1 else 0x80 for parts in encoded], np.uint16) | taken_off,
         utf8=utf8,
         sizes=sizes,
-        spaces=np.array([character in spaces for character in characters]),
         longest=int(sizes.max()),
         left=trim in ("both", "left"),
         right=trim in ("both", "right"),
