@@ -461,11 +461,11 @@ class Halves:
 
 
 def test_takes_a_registered_framing() -> None:
-    framing.register("halves", Halves)
-    values = {"framing": "halves", "framing_options": "22"}
+    framing.register("in-halves", Halves)
+    values = {"framing": "in-halves", "framing_options": "22"}
     assert read(made(TOLD, values), bytes(44), 10).records == [bytes(22)] * 2
-    with pytest.raises(ConfigurationError, match="no framing 'halfs' is registered; did you mean 'halves'"):
-        made(TOLD, {"framing": "halfs"})
+    with pytest.raises(ConfigurationError, match="no framing 'in-halve-s' is registered; did you mean 'in-halves'"):
+        made(TOLD, {"framing": "in-halve-s"})
 
 
 # Any bytes
