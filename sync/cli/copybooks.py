@@ -46,7 +46,7 @@ CobrixOption = Annotated[
 ]
 FilesArgument = Annotated[list[Path], typer.Argument(metavar="FILE...", help="The data, in this order.")]
 
-_APART = ("path", "copybook", "cobrix_options")  # have arguments of their own
+_APART = ("path", "copybook", "cobrix_options", "delivery")  # have arguments of their own
 _GUESSES = 4  # shown of each list
 _PANEL = "Options of a mapping's read: section; sections and lists as YAML: '{field: KIND}', '[A, B]'"
 
@@ -117,7 +117,9 @@ def read_options(
         return MainframeOptions.model_validate(values)
     except ValidationError as error:
         raise ConfigurationError(
-            Problem(message=f"{_option(detail['loc'])}: {detail['msg'].lower()}", remedy="see --help")
+            Problem(
+                message=f"{_option(detail['loc'])}: {detail['msg'][0].lower()}{detail['msg'][1:]}", remedy="see --help"
+            )
             for detail in error.errors(include_url=False, include_input=False)
         ) from None
 
@@ -172,11 +174,7 @@ def show(
     size = f"{layout.length:,} bytes"
     if layout.variable:
         size = f"{layout.shortest:,} to {size}"
-    print_table(
-        f"{layout.name}: {size}",
-        ("", "offset", "length", "level", "name", "type", "picture", "occurs", "redefines", "values"),
-        [_shown(row) for row in described],
-    )
+    print_table(f"{layout.name}: {size}", *_table(described))
     out.print()
     for line in describe.ruler(described):
         out.print(line, style="dim" if line.startswith(" ") else None, markup=False, soft_wrap=True)
@@ -184,12 +182,23 @@ def show(
         note(text)
 
 
-def _shown(row: describe.Row) -> tuple[object, ...]:
-    name = "  " * row.depth + row.name
-    return (
-        row.mark, row.offset, row.length, f"{row.level:02d}", name, row.type, row.picture, row.occurs, row.redefines,
-        ", ".join(row.conditions) or None,
-    )  # fmt: skip
+def _table(described: Sequence[describe.Row]) -> tuple[list[str], list[list[object]]]:
+    """Return the heads and rows of a layout; what no entry has is no column."""
+    columns: dict[str, list[object]] = {
+        "": [row.mark for row in described],
+        "offset": [row.offset for row in described],
+        "length": [row.length for row in described],
+        "level": [f"{row.level:02d}" for row in described],
+        "name": ["  " * row.depth + row.name for row in described],
+        "type": [row.type if row.picture else None for row in described],
+        "picture": [row.picture for row in described],
+        "occurs": [row.occurs for row in described],
+        "redefines": [row.redefines for row in described],
+        "values": [", ".join(row.conditions) or None for row in described],
+    }
+    shown = {head: cells for head, cells in columns.items() if any(cell is not None for cell in cells)}
+    rows = [["" if cell is None else cell for cell in row] for row in zip(*shown.values(), strict=True)]
+    return list(shown), rows
 
 
 @copybook_app.command()
@@ -215,7 +224,7 @@ def decode(
     total = 0
     with _writer(to, output) as write, progress() as bars:
         task = bars.add_task("decode", total=None)
-        for batch in reading.batches(files):
+        for batch in reading.batches(_data_files(files)):
             part = batch if limit is None else batch.slice(0, limit - total)
             write(part)
             total += part.num_rows
@@ -223,6 +232,15 @@ def decode(
             if total == limit:
                 break
     reading.report()
+
+
+def _data_files(given: Sequence[Path]) -> list[Path]:
+    """Return the files, those of a folder by name; names that begin with ``.`` or ``_`` hold no data there."""
+    found: list[Path] = []
+    for path in given:
+        inside = sorted(path.iterdir()) if path.is_dir() else [path]
+        found.extend(file for file in inside if file is path or (file.is_file() and file.name[0] not in "._"))
+    return found
 
 
 class _Reading:
