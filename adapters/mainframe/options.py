@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
 
 from adapters.base import ReadOptions
+from adapters.delivery import Delivery
 from adapters.mainframe.profile import Endian, Floats, Trim
 
 RecordFormat = Literal["F", "FB", "V", "VB", "VS", "VBS", "text", "length-field", "counted"]
@@ -48,6 +49,17 @@ class Segments(_Section):
     """what generated ids begin with"""
 
 
+class Reconcile(_Section):
+    """What the trailer of a file says of its records; a read that finds anything else fails."""
+
+    count: str | None = None
+    """the field of the trailer that says how many records the file has"""
+    count_of: Literal["records", "all"] = "records"
+    """whether that counts the records between header and trailer, or these two as well"""
+    sums: dict[str, str] = Field(default_factory=dict)
+    """a field of the trailer that is a total, and the column that it is the total of, as mappings address it"""
+
+
 class Columns(_Section):
     """Columns that no field of the copybook fills, by the name that each gets; without a name it is not there."""
 
@@ -83,6 +95,8 @@ class MainframeOptions(ReadOptions):
     """first and last column of program text; 7 and 72 if not given"""
     compression: Literal["auto", "none", "gzip", "bz2", "xz", "zstd"] = "auto"
     """how the files are compressed; `auto` looks at their first bytes"""
+    delivery: Delivery | None = None
+    """from which server files come, which of them are read, and what must hold before"""
 
     # Records
     profile: Literal["ibm", "cobrix"] = "ibm"
@@ -135,6 +149,8 @@ class MainframeOptions(ReadOptions):
     """the level 01 that stands once, at the start of a file"""
     trailer_record: str | None = None
     """the level 01 that stands once, at the end of a file"""
+    reconcile: Reconcile | None = None
+    """what the trailer says of the records"""
     segments: Segments | None = None
     """records of several kinds, see below"""
 
