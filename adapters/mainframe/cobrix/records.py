@@ -67,11 +67,11 @@ def records(given: Given) -> dict[str, object]:
     if form in ("F", "V") and "record_length_field" in given:
         return values | {"record_format": "length-field", "partial_record": "keep"}
     if form == "FB":
-        return values | {"record_format": "FB", "partial_record": "drop"}
+        return values | {"record_format": "FB", "partial_record": "keep"}
     if form == "F" and table_sizes(given) == "shift" and "record_length" not in given:
         return values | {"record_format": "counted", "partial_record": "keep"}
     if form == "F":
-        return values | {"record_format": "F", "partial_record": "drop" if as_stream(given) else "refuse"}
+        return values | {"record_format": "F", "partial_record": "keep" if as_stream(given) else "refuse"}
     return values | {"record_format": form, "partial_record": "keep"}
 
 

@@ -1,8 +1,9 @@
 """Framing: a file of bytes to records, one module per way of telling one record from the next.
 
-``fixed`` (F, FB), ``described`` (V, VB, VS, VBS: record and block descriptors), ``text`` (lines), ``lengths`` (the
-length stands in the record), ``counted`` (the length follows from the tables in it), ``registry`` (which of them the
-options ask for, and functions of one's own). ``base`` says what all of them take and give.
+``fixed`` (F, FB), ``described`` (V, VB, VS, VBS: record and block descriptors, with ``descriptors``, ``chain`` and
+``spans``), ``text`` (lines), ``lengths`` (the length stands in the record), ``counted`` (the length follows from the
+tables in it), ``registry`` (which of them the options ask for, and functions of one's own). ``base`` says what all of
+them take and give; ``remembered`` tells the value of a field record by record; ``accelerated`` is ``chain`` by Numba.
 
 May import: ``copybook.layout``, ``expressions``, ``options``, ``records``, ``values``.
 Must never know: segments, columns, where the bytes come from.
