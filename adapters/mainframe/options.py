@@ -201,8 +201,8 @@ class MainframeOptions(ReadOptions):
     """columns that no field fills, see below"""
 
     # For those who come from Cobrix
-    cobrix_options: dict[str, str] = Field(default_factory=dict)
-    """reader options of Cobrix by their own names, instead of those above"""
+    cobrix_options: dict[str, str] | None = None
+    """reader options of Cobrix by their own names, in the stead of those above"""
 
     workers: Annotated[PositiveInt, Field(le=64)] = 1
     """processes that decode parts of the files side by side"""

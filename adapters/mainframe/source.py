@@ -15,8 +15,9 @@ from adapters.mainframe.cobrix.options import translate
 from adapters.mainframe.copybook.layout import Layout
 from adapters.mainframe.options import MainframeOptions
 from adapters.mainframe.reader import ReadBatch, Reader
+from foundation.errors import ConfigurationError, Problem
 
-_OURS = ("batch_rows", "compression", "workers")  # Cobrix has no word for them
+_OURS = ("batch_rows", "compression", "delivery", "workers")  # Cobrix has no word for them
 
 
 class Source:
@@ -43,7 +44,8 @@ class Source:
         self.options = options
         self.layout: Layout
         self.notes: tuple[str, ...] = ()
-        if options.cobrix_options:
+        if options.cobrix_options is not None:
+            _refuse_both(options)
             translated = translate(options.cobrix_options)
             ours = {name: getattr(options, name) for name in _OURS}
             self.options = translated.options(path=options.path, copybook=options.copybook).model_copy(update=ours)
@@ -67,6 +69,20 @@ class Source:
         """
         for batch in self.reader.read(files):
             yield replace(batch, rows=batch.rows.select(self._columns))
+
+
+def _refuse_both(options: MainframeOptions) -> None:
+    """Refuse options of ours that would say the same as those of Cobrix, or something else."""
+    both = sorted(options.model_fields_set - {*_OURS, "path", "copybook", "cobrix_options"})
+    if both:
+        raise ConfigurationError(
+            Problem(
+                path=name,
+                message=f"`{name}` stands beside `cobrix_options`, which say how the files are read",
+                remedy="say it by an option of Cobrix (docs/cobrix.md has the table), or leave out `cobrix_options`",
+            )
+            for name in both
+        )
 
 
 def _copybooks(options: MainframeOptions, base: Path) -> list[Path]:

@@ -112,7 +112,7 @@ def read_options(
         raise ConfigurationError("no copybook", remedy="name it with --copybook FILE")
     values: dict[str, object] = {name: _parsed(name, text) for name, text in given.items() if text is not None}
     names = tuple(str(file.absolute()) for file in copybooks or ())
-    values |= {"path": path, "copybook": names, "cobrix_options": _pairs(cobrix_options or [])}
+    values |= {"path": path, "copybook": names, "cobrix_options": _pairs(cobrix_options) if cobrix_options else None}
     try:
         return MainframeOptions.model_validate(values)
     except ValidationError as error:

@@ -1,12 +1,13 @@
 """Cobrix, the open reader of mainframe files for Spark: its options taken as they are, and the shape of its rows.
 
-``options`` translates (with ``given``, ``contradictions``, ``records``, ``segments``), ``reading`` reads, ``rows``
-writes JSON Lines. The values themselves are read by the same code as everything else, with the profile ``cobrix``.
+``options`` translates (with ``given``, ``contradictions``, ``records``, ``segments``), ``reading`` gives layout and
+columns, ``rows`` writes JSON Lines. The values themselves are read by the same code as everything else, with the
+profile ``cobrix``.
 
 May import: the rest of ``adapters.mainframe``. Must never know: customers, mappings, the store.
 """
 
 from adapters.mainframe.cobrix.options import Translated, translate
-from adapters.mainframe.cobrix.reading import layout_of, read
+from adapters.mainframe.cobrix.reading import columns, layout_of
 
-__all__ = ["Translated", "layout_of", "read", "translate"]
+__all__ = ["Translated", "columns", "layout_of", "translate"]

@@ -1,41 +1,17 @@
-"""Files read as Cobrix reads them."""
+"""Layout and columns as Cobrix has them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import pyarrow as pa
-
 from adapters.mainframe import assemble
-from adapters.mainframe.cobrix.options import Translated, translate
+from adapters.mainframe.cobrix.options import Translated
 from adapters.mainframe.copybook import parser, placing
 from adapters.mainframe.copybook.layout import Layout
 from adapters.mainframe.copybook.syntax import Copybook
 from adapters.mainframe.options import MainframeOptions
-from adapters.mainframe.reader import Reader
 from foundation.errors import ConfigurationError, Problem
-
-
-def read(files: Sequence[Path], copybooks: Sequence[Path], options: Mapping[str, str]) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of ``files`` with the columns that Cobrix would give them, in its order.
-
-    Args:
-        files: the data, in the order of their numbers.
-        copybooks: the copybooks; none when ``options`` name them.
-        options: reader options of Cobrix by their own names.
-
-    Raises:
-        ConfigurationError: the options or a copybook are wrong; all problems at once.
-        SourceError: a file is not as the options say.
-        SourceUnavailable: a file cannot be opened.
-    """
-    translated = translate(options)
-    layout = layout_of(translated, copybooks)
-    reader = Reader(options_of(translated), layout, base=Path())
-    chosen = columns(reader.schema.names, layout, translated)
-    for batch in reader.read(files):
-        yield batch.rows.select(chosen)
 
 
 def options_of(translated: Translated) -> MainframeOptions:
