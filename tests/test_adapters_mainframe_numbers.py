@@ -382,6 +382,7 @@ def test_numbers_as_text_keep_their_digits():
     )
     assert one(field_of("9(3)V99", kept, kind=pa.string()), ebcdic("01234"), kept) == "012.34"
     assert one(field_of("+9.9", kept, kind=pa.string()), ebcdic("-1.5"), kept) == "-1.5"
+    assert one(field_of("9.9-", kept, kind=pa.string()), ebcdic("1.5-"), kept) == "-1.5"
     ascii_cobrix = replace(COBRIX, numbers_as_text=True, encoding="ascii")
     texts = decode(
         field_of("S9(4)", ascii_cobrix, kind=pa.string()), [b"  2{", b"011K", b"001J", b" 300", b"    "], ascii_cobrix

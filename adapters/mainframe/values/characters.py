@@ -1,8 +1,8 @@
 """Numbers written in characters, read one character at a time: what the fast kernel of ``zoned`` does not take.
 
 That is numbers with spaces among their digits, with a decimal point anywhere, or with a sign at an unusual place, as
-the profile ``cobrix`` allows them. Everything is done for all rows at once; it takes some ten times as long as the
-kernel.
+the profile ``cobrix`` allows them. Everything is done for all rows at once; it takes some thirty times as long as
+the kernel (730 ns a number of eleven digits).
 
 Rules of Cobrix: its ``StringDecoders`` (``decodeEbcdicNumber``, ``decodeAsciiNumber``) and ``BinaryUtils``
 (``addDecimalPoint``). They collect the digits of the field as text, and leave it to Java whether that is a number.
@@ -87,10 +87,10 @@ def read(cells: Cells, rules: Rules) -> Read:
     present = punched | (kinds == _DIGIT)
     wrong = (kinds == _NOTHING).any(axis=1)
     if not rules.relaxed:
-        allowed = punched
-        if rules.signed:  # ASCII: at either end
-            allowed = punched[:, 1:-1] if rules.ascii else punched[:, :0]
-        wrong |= allowed.any(axis=1)
+        misplaced = punched
+        if rules.signed:  # anywhere; in ASCII at either end
+            misplaced = punched[:, 1:-1] if rules.ascii else punched[:, :0]
+        wrong |= misplaced.any(axis=1)
         if not rules.ascii:
             wrong |= signs.sum(axis=1) > 1
     apart = np.zeros(len(cells), np.bool_)

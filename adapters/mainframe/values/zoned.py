@@ -72,9 +72,8 @@ class _Zoned:
     """Regular numbers go through the kernel; of the rest, what the profile still allows goes through ``characters``."""
 
     def __init__(self, field: Field, picture: Picture, profile: Profile) -> None:
-        self._type, self._length, self._picture = field.type, field.length, picture
+        self._type, self._length, self._picture, self._profile = field.type, field.length, picture, profile
         self._ibm = profile.name == "ibm"
-        self._blanks_are_null = profile.blanks_are_null
         self._ascii = _ASCII[self._ibm] if profile.encoding == "ascii" else None
         self._rules = Rules(
             ibm=self._ibm,
@@ -91,7 +90,6 @@ class _Zoned:
         self._digits = decimals.chunks(picture.size)
         self._power = (self._type.scale if pa.types.is_decimal(self._type) else 0) - picture.scale
         self._regular = self._power >= 0 and picture.length + (separate and picture.sign_char is None) == field.length
-        self._profile = profile
         self._tolerant = not self._ibm or self._rules.relaxed
 
     def _sign_table(self, *, separate: bool) -> Signs:
@@ -144,7 +142,7 @@ class _Zoned:
         found = characters.read(cells, self._rules)
         if pa.types.is_decimal(self._type):
             numbers, bad = characters.decimals(found, self._picture, self._type.scale)
-            if not self._ibm and self._blanks_are_null:
+            if not self._ibm and self._profile.blanks_are_null:
                 bad |= blank(cells)
         else:
             numbers, bad = characters.integers(found, self._picture)
@@ -155,14 +153,13 @@ class _Zoned:
         if not self._ibm:
             found = characters.read(cells, self._rules)
             array, bad = characters.texts(cells, found, self._rules), found.wrong
-            if self._blanks_are_null:
+            if self._profile.blanks_are_null:
                 bad = bad | blank(cells)
                 array = pc.if_else(pa.array(bad), pa.scalar(None, array.type), array)
             return array, bad
-        _, bad = self._read(rows, offset)
-        negative = self._signs.take(cells[:, self._sign]) < 0
+        numbers, bad = self._read(rows, offset)
         places = [
             self._first + place + (self._point is not None and self._first + place >= self._point)
             for place in range(self._picture.size)
         ]
-        return characters.plain(cells[:, places], self._picture.scale, negative, bad), bad
+        return characters.plain(cells[:, places], self._picture.scale, decimals.negative(numbers), bad), bad
