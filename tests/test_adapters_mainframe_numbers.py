@@ -20,6 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adapters.mainframe import compiled
 from adapters.mainframe.copybook import picture as pictures
 from adapters.mainframe.copybook.layout import Field, Place
 from adapters.mainframe.copybook.storage import storage
@@ -41,9 +42,9 @@ def _kernels(request: pytest.FixtureRequest) -> Iterator[None]:
         pytest.importorskip("numba")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VOEG_NUMBA", "off" if request.param == "numpy" else "on")
-        kernels.chosen.cache_clear()
+        compiled.wanted.cache_clear()
         yield
-    kernels.chosen.cache_clear()
+    compiled.wanted.cache_clear()
 
 
 def field_of(
@@ -736,9 +737,9 @@ def test_text_is_the_same_by_either_kind_of_kernels(data: st.DataObject):
     with pytest.MonkeyPatch.context() as patch:
         for setting in ("off", "on"):
             patch.setenv("VOEG_NUMBA", setting)
-            kernels.chosen.cache_clear()
+            compiled.wanted.cache_clear()
             found.append(decoder(field, profile)(rows, 0, available).array)
-    kernels.chosen.cache_clear()
+    compiled.wanted.cache_clear()
     found[1].validate(full=True)
     assert found[0].to_pylist() == found[1].to_pylist()
 
@@ -755,11 +756,11 @@ def test_numba_is_not_imported_unless_it_is_switched_on(environment: dict[str, s
 
 
 def test_what_is_wrong_with_the_switch_is_told(monkeypatch: pytest.MonkeyPatch):
-    kernels.chosen.cache_clear()
+    compiled.wanted.cache_clear()
     monkeypatch.setenv("VOEG_NUMBA", "yes")
     with pytest.raises(ConfigurationError, match="neither on nor off"):
         kernels.chosen()
     monkeypatch.setenv("VOEG_NUMBA", "on")
-    monkeypatch.setattr(kernels, "find_spec", lambda _: None)
+    monkeypatch.setattr(compiled, "find_spec", lambda _: None)
     with pytest.raises(ConfigurationError, match=r"not installed; install the extra: pip install 'voeg\[numba\]'"):
         kernels.chosen()

@@ -28,7 +28,7 @@ from foundation.errors import ConfigurationError, Location
 
 SO, SI = 0x0E, 0x0F
 UNDEFINED = "\N{REPLACEMENT CHARACTER}"
-KERNELS = [kernels.PLAIN, kernels.compiled()] if find_spec("numba") else [kernels.PLAIN]
+KERNELS = [kernels.PLAIN, kernels.accelerated()] if find_spec("numba") else [kernels.PLAIN]
 
 
 def field(length: int, encoding: Encoding = "text", *, page: str | None = None, hexadecimal: bool = False) -> Field:

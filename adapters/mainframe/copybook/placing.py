@@ -367,6 +367,8 @@ class _Placing:
         element, end = self._element(entry, START, inherited, inner)
         self._references.close(entry, inner)
         end = end.plus(-end.most % self._widest_alignment(entry, inherited))
+        if isinstance(element, Group):
+            element = replace(element, length=end.most)  # the slack bytes behind an element are part of it
         fixed = end.place.anchor == 0 and not (depending is not None and self._profile.shift_after_tables)
         if fixed:
             reached = at.plus(occurs.most * end.most)

@@ -6,15 +6,14 @@ the same descriptor, the run is compared at once. Numba follows it about four ti
 
 from __future__ import annotations
 
-import os
 from array import array
 from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
 from typing import NamedTuple, Protocol, cast
 
 import numpy as np
 
+from adapters.mainframe import compiled
 from adapters.mainframe.framing.descriptors import WORD, Descriptor
 from adapters.mainframe.records import Bytes, Positions
 
@@ -79,8 +78,8 @@ def _with_second_half(block: Bytes, words: Positions, position: int) -> tuple[Po
 
 @cache
 def fastest() -> Follow:
-    """Return what is compiled by Numba where that is installed and not switched off (``VOEG_NUMBA=off``)."""
-    if os.environ.get("VOEG_NUMBA") == "off" or find_spec("numba") is None:
+    """Return what is compiled by Numba where that is wanted, else what is not."""
+    if not compiled.wanted():
         return follow
     return cast("Follow", import_module("adapters.mainframe.framing.accelerated").follow)
 

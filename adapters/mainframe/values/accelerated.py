@@ -2,7 +2,7 @@
 
 Eight bytes of a row are read as one word, whose low end is the first of them, and all digits in it are joined at once.
 
-Numba is an optional extra; nothing but ``kernels.compiled`` imports this module. Machine code is kept on disk beside
+Numba is an optional extra; nothing but ``kernels.accelerated`` imports this module. Machine code is kept on disk beside
 the module, or where ``NUMBA_CACHE_DIR`` says, so that only the first run compiles.
 """
 

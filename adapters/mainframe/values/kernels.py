@@ -10,19 +10,17 @@ Formats: *z/Architecture Principles of Operation*, "Decimal instructions" (zoned
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from adapters.mainframe import compiled
 from adapters.mainframe.records import Bytes, Mask, Positions, Rows
 from adapters.mainframe.values.decimals import Integers
-from foundation.errors import ConfigurationError
 
 Signs = npt.NDArray[np.int8]  # of each byte that can hold a sign: 1, -1, or 0 where it is none
 Words = npt.NDArray[np.uint64]
@@ -246,30 +244,13 @@ def _bytes(rows: Rows, offset: int) -> npt.NDArray[np.intp]:
 PLAIN = Kernels(zoned=zoned, packed=packed, text=None)
 
 
-@cache
 def chosen() -> Kernels:
-    """Return the kernels in NumPy, or with ``VOEG_NUMBA=on`` in the environment those compiled by Numba.
-
-    Numba takes about a second per process to get ready, which it pays back after about a gigabyte.
-
-    Raises:
-        ConfigurationError: the variable is neither on nor off, or Numba is not installed.
-    """
-    wanted = os.environ.get("VOEG_NUMBA", "off")
-    if wanted not in ("on", "off"):
-        raise ConfigurationError("the environment variable VOEG_NUMBA is neither on nor off", remedy="set it to on")
-    return compiled() if wanted == "on" else PLAIN
+    """Return the kernels in NumPy, or those compiled by Numba where they are wanted."""
+    return accelerated() if compiled.wanted() else PLAIN
 
 
-def compiled() -> Kernels:
-    """Return the kernels compiled by Numba, which is imported only now.
-
-    Raises:
-        ConfigurationError: Numba is not installed.
-    """
-    if find_spec("numba") is None:
-        raise ConfigurationError(
-            "VOEG_NUMBA is on, but Numba is not installed", remedy="install the extra: pip install 'voeg[numba]'"
-        )
-    accelerated = import_module("adapters.mainframe.values.accelerated")
-    return Kernels(zoned=accelerated.zoned, packed=accelerated.packed, text=accelerated.text)
+@cache
+def accelerated() -> Kernels:
+    """Return the kernels compiled by Numba, which is imported only now."""
+    module = import_module("adapters.mainframe.values.accelerated")
+    return Kernels(zoned=module.zoned, packed=module.packed, text=module.text)
