@@ -73,6 +73,8 @@ class Columns(_Section):
     """bytes of the record"""
     record_bytes: str | None = None
     """the record as it came, without its descriptor"""
+    conditions: dict[str, str] | None = None
+    """a field with level 88 names: the column that says which of them holds"""
     unreadable: str | None = None
     """what of this record could not be read: a list of `field_name` and `raw_value`"""
 

@@ -12,6 +12,7 @@ from adapters import paths
 from adapters.mainframe import assemble
 from adapters.mainframe.cobrix import reading as cobrix
 from adapters.mainframe.cobrix.options import translate
+from adapters.mainframe.conditions import condition_columns
 from adapters.mainframe.copybook.layout import Layout
 from adapters.mainframe.options import MainframeOptions
 from adapters.mainframe.reader import ReadBatch, Reader
@@ -58,7 +59,9 @@ class Source:
             self.reader = Reader(options, self.layout, base)
             self._columns = self.reader.schema.names
         self.notes += self.layout.notes
-        self.schema: pa.Schema = pa.schema([self.reader.schema.field(name) for name in self._columns])
+        self._conditions = condition_columns(self.layout, self.options.add.conditions or {})
+        fields = [self.reader.schema.field(name) for name in self._columns]
+        self.schema: pa.Schema = pa.schema([*fields, *(pa.field(each.name, pa.string()) for each in self._conditions)])
 
     def read(self, files: Sequence[Path]) -> Iterator[ReadBatch]:
         """Yield the rows of files in their order.
@@ -68,7 +71,13 @@ class Source:
             SourceError: a file is not as the options say; tells the file, the byte and what to do.
         """
         for batch in self.reader.read(files):
-            yield replace(batch, rows=batch.rows.select(self._columns))
+            yield replace(batch, rows=self._with_conditions(batch.rows.select(self._columns)))
+
+    def _with_conditions(self, rows: pa.RecordBatch) -> pa.RecordBatch:
+        if not self._conditions:
+            return rows
+        arrays = [*rows.columns, *(column.values(rows) for column in self._conditions)]
+        return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
 
 def _refuse_both(options: MainframeOptions) -> None:
