@@ -134,6 +134,11 @@ def _check_stable(place: Place, entries: Sequence[Entry], seconds: float) -> Non
     place.look_anew()
     for entry in entries:
         now = place.entry(entry.name)
+        if entry.size is None:
+            raise SourceError(
+                f"{place.origin(entry.name)}: the server does not tell its size",
+                remedy="use `ready` in place of `stable_for`",
+            )
         if now is None or now.size != entry.size:
             raise SourceUnavailable(
                 Problem(
@@ -146,27 +151,38 @@ def _check_stable(place: Place, entries: Sequence[Entry], seconds: float) -> Non
 
 def _brought(place: Place, entries: Sequence[Entry], options: Delivery, folder: Path) -> list[Delivered]:
     """Return the files where they can be read, held against their checksums."""
+    copied = options.url is not None
+    stated: dict[str, bytes] = {}  # by the name of a file of checksums: its content
     delivered = []
     for number, entry in enumerate(entries):
-        own = folder / f"{number:04d}"  # servers may have two files of one name
-        origin = place.origin(entry.name)
-        if options.url is not None:
-            own.mkdir()
-        path = place.brought(entry, own)
+        path = place.brought(entry, _below(folder, f"{number:06d}") if copied else folder)  # names may be equal
         if options.checksum is not None:
-            _check_checksum(place, entry, path, names.companion(options.checksum, entry.name), folder)
-        delivered.append(Delivered(path=path, origin=origin))
+            name = names.companion(options.checksum, entry.name)
+            if name not in stated:
+                at = _below(folder, f"{number:06d}.checksum") if copied else folder
+                stated[name] = _checksums(place, name, at)
+            expected = checksums.parse(stated[name], entry.name, place.origin(name))
+            checksums.verify(path, expected, place.origin(entry.name), place.origin(name))
+        delivered.append(Delivered(path=path, origin=place.origin(entry.name)))
     return delivered
 
 
-def _check_checksum(place: Place, entry: Entry, path: Path, stated_by: str, folder: Path) -> None:
-    origin, stated = place.origin(stated_by), place.entry(stated_by)
-    if stated is None or (stated.size or 0) > checksums.LARGEST:
+def _below(folder: Path, name: str) -> Path:
+    """Return a new folder in another one."""
+    below = folder / name
+    below.mkdir()
+    return below
+
+
+def _checksums(place: Place, name: str, folder: Path) -> bytes:
+    """Return the content of a file of checksums."""
+    entry = place.entry(name)
+    if entry is None or (entry.size or 0) > checksums.LARGEST:
         raise SourceError(
-            f"{origin}: is no file of checksums: it is too large, or gone", remedy="check `checksum` and what it names"
+            f"{place.origin(name)} is no file of checksums: it is too large, or gone",
+            remedy="check `checksum` and what it names",
         )
-    content = place.brought(stated, folder).read_bytes()
-    checksums.verify(path, checksums.parse(content, entry.name, origin), place.origin(entry.name), origin)
+    return place.brought(entry, folder).read_bytes()
 
 
 def _told_of(origins: Mapping[Path, str], problems: Sequence[Problem]) -> list[Problem]:

@@ -97,4 +97,9 @@ def failure(error: Exception, place: str) -> SourceError | None:
         return SourceError(
             f"{place} is refused by the server (code {code})", remedy="check that it is there, and the user's rights"
         )
+    if isinstance(error, (KeyError, ValueError, IndexError)):
+        return SourceError(
+            f"{place}: the server lists files in a way that is not understood",
+            remedy="use a server with MLSD or lists like those of Unix, and names in UTF-8",
+        )
     return broken(error, place) if isinstance(error, (OSError, EOFError, ftplib.Error)) else None

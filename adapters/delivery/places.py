@@ -124,7 +124,7 @@ class Server:
                     remedy="check `path:` (it is relative to the folder of `url`) and whether the delivery arrived",
                 )
             )
-        return [found[name] for name in sorted(found)]
+        return [found[name] for name in sorted(found, key=PurePosixPath)]
 
     def entry(self, name: str) -> Entry | None:
         """Return the file of that name; None: there is none."""

@@ -7,6 +7,7 @@ seen, and knows none.
 from __future__ import annotations
 
 import io
+import itertools
 from pathlib import Path
 
 import paramiko
@@ -17,7 +18,8 @@ from adapters.delivery.address import Address, Login
 from adapters.delivery.places import broken
 from foundation.errors import ConfigurationError, Problem, SourceError
 
-_REQUESTS_AT_ONCE = 64  # of 32 kB each: bounds what may wait in memory
+_REQUEST = 32 << 10  # bytes that every server gives at once
+_WINDOW = 4 << 20  # bytes asked for at once: bounds what waits in memory
 
 
 class UnknownHostKey(paramiko.SSHException):  # type: ignore[misc]
@@ -72,9 +74,27 @@ class SFTPFolder(SFTPFileSystem):  # type: ignore[misc]
             raise
 
     def get_file(self, rpath: str, lpath: str, **_: object) -> None:
-        """Copy a file, with many requests under way and bounded memory."""
+        """Copy a file window by window, with all requests of a window under way, and a new handle for each.
+
+        paramiko's prefetch takes a pause between answers for their end; then it asks once more, one request after
+        another, for what it goes on collecting (5.1.0, also with a limit of requests). A handle of its own bounds what
+        that costs: memory to a window, where it would be the whole file.
+
+        Raises:
+            OSError: the file is replaced or written to meanwhile.
+        """
+        before: tuple[int, int] | None = None
         with Path(lpath).open("wb") as stream:
-            self.ftp.getfo(rpath, stream, max_concurrent_prefetch_requests=_REQUESTS_AT_ONCE)
+            for start in itertools.count(0, _WINDOW):
+                with self.ftp.open(rpath) as remote:
+                    found = remote.stat()
+                    if before not in (None, (found.st_size, found.st_mtime)):
+                        raise OSError("the file changed")
+                    before, end = (found.st_size, found.st_mtime), min(start + _WINDOW, found.st_size)
+                    for piece in remote.readv([(at, min(_REQUEST, end - at)) for at in range(start, end, _REQUEST)]):
+                        stream.write(piece)
+                if end == found.st_size:
+                    return
 
     def close(self) -> None:
         """End the connection."""
@@ -112,6 +132,8 @@ def failure(error: Exception, place: str) -> SourceError | None:
         )
     if isinstance(error, PermissionError):
         return SourceError(f"{place} may not be read", remedy="have the user given the right to read it")
+    if isinstance(error, UnicodeError):
+        return SourceError(f"{place}: there are names that are not UTF-8", remedy="have those files renamed")
     return broken(error, place) if isinstance(error, (OSError, EOFError, paramiko.SSHException)) else None
 
 
