@@ -13,7 +13,7 @@ DOCS = PROJECT / "docs"
 
 _FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
-_VOEG = re.compile(r"(?:^|\s|bin/)voeg((?: +[^\s;&|#`}]+)+)")
+_VOEG = re.compile(r"(?:^|\s|bin/)voeg((?: +(?:'[^']*'|[^\s;&|#`}']+))+)")
 
 
 def pages() -> list[Path]:

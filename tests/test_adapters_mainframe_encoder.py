@@ -17,8 +17,6 @@ from hypothesis import strategies as st
 
 from adapters.mainframe import codepages, encoder
 from adapters.mainframe.assemble import layout_of as layout_of_options
-from adapters.mainframe.assemble import profile_of
-from adapters.mainframe.cobrix import options as cobrix_options
 from adapters.mainframe.copybook import parser, placing
 from adapters.mainframe.copybook.layout import Layout, Shape
 from adapters.mainframe.decoder import Decoder
@@ -27,6 +25,7 @@ from adapters.mainframe.options import MainframeOptions
 from adapters.mainframe.profile import IBM, Profile
 from adapters.mainframe.reader import Reader
 from adapters.mainframe.records import Records
+from adapters.mainframe.source import Target
 
 
 def layout_of(*lines: str, profile: Profile = IBM, shape: Shape = "names") -> Layout:
@@ -558,23 +557,9 @@ def test_what_cobrix_wrote_is_equalled(external_data: Path):
     cases = writer_cases(folder)
     assert len(cases) == 22
     for case in cases:
-        given = case["options"]
-        translated = cobrix_options.translate(given)
-        options = translated.options(path="data", copybook="book")
-        copybook = folder / case["copybooks"][0]
-        parsed = parser.parse(copybook.read_text(), copybook, lenient=True)
-        layout = placing.compile_layout([parsed], profile_of(options), shape="nested", fillers=translated.fillers)
-        nulls = translated.nulls
-        written = replace(
-            WriteOptions.of(options),
-            pad_records=translated.pad_records,
-            table_by_list=options.shift_after_tables,
-            strict=given.get("strict_schema") != "false",
-            text_as_spaces=nulls.text_as_spaces,
-            display_as_zeros=nulls.display_as_zeros,
-            packed_as_zeros=nulls.packed_as_zeros,
-        )
+        copybook = str(folder / case["copybooks"][0])
+        target = Target(MainframeOptions(path="", copybook=copybook, cobrix_options=case["options"]), folder)
         outputs = [folder / name for name in case["outputs"]]
         table = pa.json.read_json(folder / case["input"])
         for part, output in zip(parts(table, len(outputs)), outputs, strict=True):
-            assert encoder.encode(layout, part, written) == output.read_bytes(), case["id"]
+            assert target.encode(part) == output.read_bytes(), case["id"]

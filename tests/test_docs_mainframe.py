@@ -42,11 +42,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_its_commands_run(folder: Path) -> None:
     commands = shell_commands(PAGE)
-    assert len(commands) == 5
+    assert len(commands) == 7
     for words in commands:
         result = CliRunner().invoke(command_line(), words)
         assert result.exit_code == 0, (words, result.stderr, result.exception)
     assert (folder / "customers.parquet").exists()
+    assert (folder / "again.dat").read_bytes() == (folder / "customers.dat").read_bytes()
 
 
 def rows(folder: Path, example: str) -> list[dict[str, Any]]:

@@ -166,3 +166,28 @@ def test_probe_tells_what_a_file_is_and_shows_its_bytes(folder: Path) -> None:
     told = json.loads(voeg("probe", "variable.dat", "--copybook", "customer.cpy", "--json").stdout)
     assert told["options"]["record_format"] == "V"
     assert told["record_formats"][0]["reasons"]
+
+
+@pytest.mark.parametrize("form", ["jsonl", "parquet"])
+def test_what_is_encoded_is_what_was_decoded(folder: Path, form: str) -> None:
+    words = ["variable.dat", "--copybook", "customer.cpy", "--record-format", "V"]
+    voeg("decode", *words, "--to", form, "--output", f"rows.{form}")
+    voeg("encode", f"rows.{form}", *words[1:], "--output", "again.dat")
+    original, again = ((folder / name).read_bytes() for name in ("variable.dat", "again.dat"))
+    assert again == original
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('{"KINDS": "P"}', "did you mean 'KIND'?"),
+        ("{", "line 1: not JSON"),
+        ('{"CUST-ID": "x"}', "not of its column's type"),
+        ('{"KIND": "P", "CUST-ID": 123456, "CITY": [null, null]}', "CUST-ID"),
+    ],
+)
+def test_rows_that_cannot_be_encoded_are_told(folder: Path, line: str, told: str) -> None:
+    (folder / "rows.jsonl").write_text(line + "\n")
+    words = ["rows.jsonl", "--copybook", "customer.cpy", "--output", "out.dat"]
+    assert told in voeg("encode", *words, exit_code=1).stderr
+    assert not (folder / "out.dat").exists()

@@ -1,4 +1,4 @@
-"""A source of mainframe records: from options to rows, whether they are our own or those of Cobrix."""
+"""From options to rows and back, whether the options are our own or those of Cobrix."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from adapters.mainframe.cobrix import reading as cobrix
 from adapters.mainframe.cobrix.options import translate
 from adapters.mainframe.conditions import condition_columns
 from adapters.mainframe.copybook.layout import Layout
+from adapters.mainframe.encoder import WriteOptions, encode
 from adapters.mainframe.options import MainframeOptions
 from adapters.mainframe.reader import ReadBatch, Reader
 from foundation.errors import ConfigurationError, Problem
@@ -78,6 +79,51 @@ class Source:
             return rows
         arrays = [*rows.columns, *(column.values(rows) for column in self._conditions)]
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+
+
+class Target:
+    """Records as options describe them, ready to be written: what ``Source`` would read.
+
+    Attributes:
+        layout: of a record; its schema is that of the rows to write.
+
+    Raises:
+        ConfigurationError: options contradict one another, or a copybook has problems; all are told at once.
+    """
+
+    def __init__(self, options: MainframeOptions, base: Path) -> None:
+        """Read the copybook and compile it.
+
+        Args:
+            options: how the records are to be read one day.
+            base: the estate folder, where relative names start.
+        """
+        self.layout: Layout
+        if options.cobrix_options is None:
+            self.layout = assemble.layout_of(options, base)
+            self._written = WriteOptions.of(options)
+            return
+        _refuse_both(options)
+        translated = translate(options.cobrix_options)
+        ours = translated.options(path=options.path, copybook=options.copybook)
+        self.layout = cobrix.layout_of(translated, _copybooks(options, base))
+        self._written = replace(
+            WriteOptions.of(ours),
+            pad_records=translated.pad_records,
+            table_by_list=ours.shift_after_tables,
+            strict=translated.strict_schema,
+            text_as_spaces=translated.nulls.text_as_spaces,
+            display_as_zeros=translated.nulls.display_as_zeros,
+            packed_as_zeros=translated.nulls.packed_as_zeros,
+        )
+
+    def encode(self, rows: pa.Table) -> bytes:
+        """Return rows as records; of one file these may follow others.
+
+        Raises:
+            EncodeError: a column is missing or unknown, or a value does not fit; names column and row, never a value.
+        """
+        return encode(self.layout, rows, self._written)
 
 
 def _refuse_both(options: MainframeOptions) -> None:

@@ -7,11 +7,14 @@ written there as it is.
 from __future__ import annotations
 
 import inspect
+import json
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Literal, TypeVar, get_origin
 
@@ -30,8 +33,8 @@ from adapters.mainframe.options import MainframeOptions
 from adapters.mainframe.probe import Discriminator, Fit, Guess, Probed, dump_of, fields_of
 from adapters.mainframe.probe import probe as probe_file
 from adapters.mainframe.reader import UnreadableValues
-from adapters.mainframe.source import Source
-from foundation.errors import ConfigurationError, Problem
+from adapters.mainframe.source import Source, Target
+from foundation.errors import ConfigurationError, Problem, did_you_mean
 from sync.cli.console import JsonOption, note, out, print_json, print_table, progress, reports_errors
 
 copybook_app = typer.Typer(help="Work on copybooks and mainframe files.", no_args_is_help=True)
@@ -284,18 +287,25 @@ class _Reading:
 
 @contextmanager
 def _writer(to: str, output: Path | None) -> Iterator[Callable[[pa.RecordBatch], None]]:
-    """Open what rows are written to; a file that is not finished is not left behind."""
+    """Open what rows are written to."""
     if output is None:
         yield lambda batch: _write_lines(sys.stdout.buffer, batch)
         return
+    with _finished(output) as file:
+        if to == "jsonl":
+            yield lambda batch: _write_lines(file, batch)
+        else:
+            with _Parquet(file) as parquet:
+                yield parquet.write
+
+
+@contextmanager
+def _finished(output: Path) -> Iterator[BinaryIO]:
+    """Open a file that gets its name when it is finished; what is not finished is not left behind."""
     unfinished = output.with_name(output.name + ".part")
     try:
         with unfinished.open("wb") as file:
-            if to == "jsonl":
-                yield lambda batch: _write_lines(file, batch)
-            else:
-                with _Parquet(file) as parquet:
-                    yield parquet.write
+            yield file
         unfinished.replace(output)
     except OSError as error:
         raise ConfigurationError(f"cannot write {output}: {error.strerror}") from None
@@ -325,6 +335,68 @@ class _Parquet:
     def __exit__(self, *_: object) -> None:
         if self._writer is not None:
             self._writer.close()
+
+
+@copybook_app.command("encode")
+@reports_errors
+@takes_read_options
+def encode_rows(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The rows: JSON Lines, or Parquet (.parquet).")],
+    *,
+    copybook: CopybookOption = None,
+    cobrix_option: CobrixOption = None,
+    output: Annotated[Path, typer.Option("--output", metavar="FILE", help="The file of records.")],
+    **given: str | None,
+) -> None:
+    """Encode rows as a mainframe file: what ``decode`` with the same options reads back."""
+    options = read_options(given, path="", copybooks=copybook, cobrix_options=cobrix_option)
+    target = Target(options, Path.cwd())
+    total = 0
+    with _finished(output) as written:
+        for rows in _rows(file, target.layout.schema, options.batch_rows):
+            written.write(target.encode(rows))
+            total += rows.num_rows
+    note(f"{total:,} records")
+
+
+def _rows(file: Path, schema: pa.Schema, batch_rows: int) -> Iterator[pa.Table]:
+    """Yield the rows of a file, so many at a time."""
+    try:
+        if file.suffix == ".parquet":
+            with pyarrow.parquet.ParquetFile(file) as parquet:
+                for batch in parquet.iter_batches(batch_rows):
+                    yield pa.Table.from_batches([batch])
+            return
+        with file.open("rb") as lines:
+            first = 0
+            while some := list(islice(lines, batch_rows)):
+                yield _table_of(some, schema, first)
+                first += len(some)
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {file}: {error.strerror or 'it is no Parquet file'}") from None
+
+
+def _table_of(lines: Sequence[bytes], schema: pa.Schema, first: int) -> pa.Table:
+    """Return lines of JSON as columns; decimals stay exact."""
+    rows = []
+    for number, line in enumerate(lines, start=first + 1):
+        try:
+            rows.append(json.loads(line, parse_float=Decimal))
+        except ValueError:
+            raise ConfigurationError(f"line {number}: not JSON", remedy="write one object on each line") from None
+    names = set().union(*(row.keys() for row in rows if isinstance(row, dict)))
+    unknown = sorted(names - set(schema.names))
+    if unknown:
+        remedy = did_you_mean(unknown[0], schema.names)
+        raise ConfigurationError(f"the layout has no column '{unknown[0]}'", remedy=remedy)
+    try:
+        return pa.Table.from_pylist(rows, schema=schema)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, AttributeError):
+        last = first + len(lines)
+        raise ConfigurationError(
+            f"lines {first + 1} to {last}: a value is not of its column's type",
+            remedy="hold them against `voeg copybook show`, or encode fewer lines to find the place",
+        ) from None
 
 
 @copybook_app.command()

@@ -147,6 +147,7 @@ class Translated:
     debug: Debug | None = None  # columns with the bytes of each field beside it
     non_terminals: tuple[str, ...] = ()  # groups that are columns of text, too
     nulls: NullsAs = field(default_factory=NullsAs)  # for writing
+    strict_schema: bool = True  # for writing: every column of the copybook must be there
     pad_records: bool = False  # short tables move up what follows, but a record has its full length
     ignored: tuple[str, ...] = ()  # known, without effect here
     unknown: tuple[str, ...] = ()  # not options of Cobrix, or of no use beside the others given
@@ -239,6 +240,7 @@ def _translated(given: Given) -> Translated:
             display_as_zeros=given.flag("write_null_display_numbers_as_zeros", default=False),
             packed_as_zeros=given.flag("write_null_comp3_numbers_as_zeros", default=False),
         ),
+        strict_schema=given.flag("strict_schema", default=True),
         pad_records=table_sizes(given) == "pad",
         ignored=tuple(name for name in given.names if name in (*_SPARK_ONLY, *_WITHOUT_EFFECT)),
         unknown=_useless(given),
