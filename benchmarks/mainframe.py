@@ -1,70 +1,200 @@
-"""Decoding a mainframe file by its copybook, beside a decoder written by hand for just that record."""
+"""Decoding mainframe files by their copybook.
+
+The fixed customer file stands beside a decoder written by hand for just that record, with NumPy and with Numba. The
+same customers in other forms stand beside the fixed file ("RDW / fixed"): variable records, text that is not ASCII. A
+large file stands beside a small one for the memory it takes, and two processes beside one for the time.
+
+Every side has read its first batch before it is measured, which compiles what Numba is to compile; machine code is kept
+on disk on both sides. The file is in the page cache.
+"""
 
 from __future__ import annotations
 
 import importlib
+import multiprocessing
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from adapters.mainframe import Mainframe, MainframeOptions
+from adapters.mainframe.options import RecordFormat
+from adapters.mainframe.reader import Part
+from adapters.mainframe.source import Source
+from benchmarks import customers
+from benchmarks.customers import CYRILLIC, PAGE, RECORD
 from benchmarks.floors import FLOORS, absent
-from benchmarks.measure import Absent, Argument, Comparison, Side, Work, compare
+from benchmarks.measure import Absent, Comparison, Side, Work, compare
 
 FOLDER = FLOORS / "mainframe"
-RECORD = 200  # bytes
 ROWS = 2_500_000
-NAME = "mainframe: decode a file into Arrow"
+FEWER = 500_000
 CHUNK = 8_192  # records, of the floors
+
+NAME = "mainframe: decode a file into Arrow"
+OTHERS = (
+    "mainframe: RDW, cut short / fixed",
+    "mainframe: RDW, with a table / fixed",
+    "mainframe: Cyrillic / Latin text",
+)
+MEMORY = ("mainframe: 500 MB / 100 MB", "mainframe: 500 MB of zstd / 100 MB")
+PROCESSES = ("mainframe: two processes / one", "mainframe: two workers, rows in order / one")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A file of customers, and how it is read."""
+
+    path: str
+    rows: int
+    content: int  # bytes, decompressed
+    copybook: str = str(FOLDER / "customer.cpy")
+    record_format: RecordFormat = "F"
+    code_page: str = PAGE
+
+    def options(self) -> MainframeOptions:
+        """Return the ``read:`` section: only copybook, code page and record format are known."""
+        return MainframeOptions(
+            path=self.path, copybook=self.copybook, record_format=self.record_format, code_page=self.code_page
+        )
+
+    def side(self, *, numba: bool = False, workers: int = 1) -> Side:
+        """Return the decoding of the file as one side of a comparison."""
+        return Side(prepare="benchmarks.mainframe:stage", arguments=asdict(self) | {"numba": numba, "workers": workers})
+
+    def parts(self, processes: int) -> Side:
+        """Return the decoding of its parts by so many processes."""
+        return Side(prepare="benchmarks.mainframe:parts", arguments=asdict(self) | {"processes": processes})
 
 
 def run(folder: Path) -> Iterator[Comparison | Absent]:
-    """Write the file and decode it: with NumPy and, where it is installed, with Numba."""
-    names = {False: NAME, True: f"{NAME}, Numba"}
+    """Write the files and decode them."""
     if not FOLDER.is_dir():
-        yield from map(absent, names.values())
+        names = [name for without in (NAME, *OTHERS) for name in (without, _with_numba(without))]
+        yield from map(absent, (*names, *MEMORY, *PROCESSES))
         return
-    data = folder / "customers.ebc"
-    subprocess.run([sys.executable, FOLDER / "gen.py", data, str(ROWS)], check=True)
-    for numba, name in names.items():
+    large, small = generated(folder / "large.ebc", ROWS), generated(folder / "small.ebc", FEWER)
+    others = other_forms(small)
+    for numba in (False, True):
+        names = [_with_numba(name) if numba else name for name in (NAME, *OTHERS)]
         if numba and find_spec("numba") is None:
-            yield Absent(name=name, reason="Numba is not installed")
+            yield from (Absent(name=name, reason="Numba is not installed") for name in names)
             continue
-        arguments: dict[str, Argument] = {"data": str(data), "numba": numba}
-        yield compare(
-            name,
-            "bytes",
-            stage=Side(prepare="benchmarks.mainframe:stage", arguments=arguments),
-            floor=Side(prepare="benchmarks.mainframe:floor", arguments=arguments),
-        )
+        floor = Side(prepare="benchmarks.mainframe:floor", arguments={"path": large.path, "numba": numba})
+        yield compare(names[0], "bytes", stage=large.side(numba=numba), floor=floor)
+        for name, other in zip(names[1:], others, strict=True):
+            yield compare(name, "bytes", stage=other.side(numba=numba), floor=small.side(numba=numba))
+    for name, other in zip(MEMORY, (large, _compressed(large)), strict=True):
+        yield compare(name, "bytes", stage=other.side(), floor=small.side(), rounds=1)
+    apart, in_order = PROCESSES
+    yield compare(apart, "bytes", stage=large.parts(2), floor=large.parts(1), by="seconds")
+    yield compare(in_order, "bytes", stage=large.side(workers=2), floor=large.side(), by="seconds")
 
 
-def stage(data: str, numba: bool) -> Work:
-    """Decode as a mapping's ``read:`` would have it: only copybook and code page are known."""
-    os.environ["VOEG_NUMBA"] = "on" if numba else "off"
-    options = MainframeOptions(path=data, copybook=str(FOLDER / "customer.cpy"), code_page="cp037")
-    adapter = Mainframe(options, base=Path("/"))
-    _warm(Path(data))
-    next(iter(adapter.read()))  # Numba gets ready, as it does in the floor
+def generated(path: Path, rows: int) -> File:
+    """Write the fixed file by the generator that lies beside the floor."""
+    subprocess.run([sys.executable, FOLDER / "gen.py", path, str(rows)], check=True)
+    return File(path=str(path), rows=rows, content=rows * RECORD)
+
+
+def other_forms(fixed: File) -> tuple[File, File, File]:
+    """Write the same customers as ``OTHERS`` tells, beside the fixed file."""
+    source = Path(fixed.path)
+    short, longer, cyrillic = (source.with_name(f"{name}.ebc") for name in ("short", "longer", "cyrillic"))
+    customers.shorter(source, short)
+    copybook = customers.with_contracts(source, Path(fixed.copybook), longer)
+    customers.in_cyrillic(source, cyrillic)
+    return (
+        _other(fixed, short, record_format="V"),
+        _other(fixed, longer, record_format="V", copybook=str(copybook)),
+        _other(fixed, cyrillic, code_page=CYRILLIC),
+    )
+
+
+def _other(fixed: File, path: Path, **differences: Any) -> File:
+    return replace(fixed, path=str(path), content=path.stat().st_size, **differences)
+
+
+def _compressed(file: File) -> File:
+    path = f"{file.path}.zst"
+    with Path(file.path).open("rb") as source, pa.CompressedOutputStream(path, "zstd") as target:
+        while block := source.read(1 << 24):
+            target.write(block)
+    return replace(file, path=path)
+
+
+def _with_numba(name: str) -> str:
+    return f"{name}, Numba"
+
+
+def stage(*, numba: bool, workers: int, **file: Any) -> Work:
+    """Decode a ``File`` as a mapping would have it."""
+    _choose(numba)
+    described = File(**file)
+    options = described.options()
+    _warm(Path(options.path))
+    next(iter(Mainframe(options, base=Path("/")).read()))
+    adapter = Mainframe(options.model_copy(update={"workers": workers}), base=Path("/"))
 
     def work() -> int:
-        return int(sum(batch.rows.num_rows for batch in adapter.read())) * RECORD
+        decoded = sum(batch.rows.num_rows for batch in adapter.read())
+        if decoded != described.rows:
+            raise RuntimeError(f"{decoded} of {described.rows} rows were decoded")
+        return described.content
 
     return work
 
 
-def floor(data: str, numba: bool) -> Work:
+def parts(*, processes: int, **file: Any) -> Work:
+    """Decode parts of a ``File`` in processes that are ready; they hand over only how many rows there were."""
+    _choose(numba=False)
+    described = File(**file)
+    options = described.options()
+    _warm(Path(options.path))
+    context = multiprocessing.get_context("spawn")
+    connections: list[Connection] = []
+    for part in Source(options, Path("/")).reader.parts([Path(options.path)], processes):
+        here, there = context.Pipe()
+        context.Process(target=_decode_part, args=(there, options, part), daemon=True).start()
+        connections.append(here)
+    for connection in connections:
+        connection.recv()
+
+    def work() -> int:
+        for connection in connections:
+            connection.send(None)
+        decoded = sum(connection.recv() for connection in connections)
+        if len(connections) != processes or decoded != described.rows:
+            raise RuntimeError(f"{decoded} of {described.rows} rows were decoded in {len(connections)} parts")
+        return described.content
+
+    return work
+
+
+def _decode_part(connection: Connection, options: MainframeOptions, part: Part) -> None:
+    reader = Source(options, Path("/")).reader
+    next(iter(reader.read_part(part)))
+    connection.send(None)
+    connection.recv()
+    connection.send(sum(batch.rows.num_rows for batch in reader.read_part(part)))
+    connection.recv()  # lives on until its CPU-seconds are counted
+
+
+def floor(path: str, *, numba: bool) -> Work:
     """Decode with the record's offsets, types and code page written into the code."""
     sys.path.insert(0, str(FOLDER))
     decoder = importlib.import_module("decode_nb" if numba else "decode_np")
-    mapped = np.memmap(data, np.uint8, "r").reshape(-1, RECORD)
+    mapped = np.memmap(path, np.uint8, "r").reshape(-1, RECORD)
     records = np.ndarray(mapped.shape, np.uint8, mapped)
-    _warm(Path(data))
+    _warm(Path(path))
     decoder.decode(records[:CHUNK])
 
     def work() -> int:
@@ -72,6 +202,10 @@ def floor(data: str, numba: bool) -> Work:
         return int(sum(decoder.decode(chunk).num_rows for chunk in chunks)) * RECORD
 
     return work
+
+
+def _choose(numba: bool) -> None:
+    os.environ["VOEG_NUMBA"] = "on" if numba else "off"  # also for the processes that are started
 
 
 def _warm(data: Path) -> None:

@@ -16,7 +16,9 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from operator import attrgetter
 from pathlib import Path
+from typing import Literal
 
 ROOT = Path(__file__).resolve().parent.parent
 ROUNDS = 3
@@ -24,6 +26,7 @@ CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 Work = Callable[[], int]
 Argument = str | int | bool
+Counted = Literal["cpu_seconds", "seconds"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +43,7 @@ class Measured:
     """The best of the rounds of one side."""
 
     units: int
-    cpu_seconds: float  # user and system, of the process and of its server
+    cpu_seconds: float  # user and system, of the process, those that it started, and its server
     seconds: float
     peak_megabytes: float  # resident memory of the process, with what it prepared
 
@@ -58,11 +61,17 @@ class Comparison:
     unit: str
     stage: Measured
     floor: Measured
+    by: Counted = "cpu_seconds"  # what the ratio is of: work, or with several processes the time that passed
 
     @property
     def ratio(self) -> float:
         """The stage's rate as a share of the floor's: 0.5 is half as fast, 1 as fast."""
-        return self.stage.rate / self.floor.rate
+        return self.ratio_by(self.by)
+
+    def ratio_by(self, counted: Counted) -> float:
+        """Return the ratio of what either of the two clocks counted."""
+        stage, floor = (side.units / getattr(side, counted) for side in (self.stage, self.floor))
+        return float(stage / floor)
 
     def as_json(self) -> dict[str, object]:
         """Return everything that was measured, with the ratio."""
@@ -81,13 +90,15 @@ class Absent:
         return asdict(self)
 
 
-def compare(name: str, unit: str, *, stage: Side, floor: Side, rounds: int = ROUNDS) -> Comparison:
-    """Measure both sides in turns and keep the round of each that took the least CPU."""
+def compare(
+    name: str, unit: str, *, stage: Side, floor: Side, rounds: int = ROUNDS, by: Counted = "cpu_seconds"
+) -> Comparison:
+    """Measure both sides in turns and keep the round of each that took the least CPU, or the least time."""
     stages, floors = [], []
     for _ in range(rounds):
         floors.append(measure(floor))
         stages.append(measure(stage))
-    return Comparison(name=name, unit=unit, stage=_best(stages), floor=_best(floors))
+    return Comparison(name=name, unit=unit, stage=_best(stages, by), floor=_best(floors, by), by=by)
 
 
 def measure(side: Side) -> Measured:
@@ -105,8 +116,8 @@ def measure(side: Side) -> Measured:
     return Measured(**json.loads(answer.stdout.splitlines()[-1]))
 
 
-def _best(rounds: Sequence[Measured]) -> Measured:
-    return min(rounds, key=lambda measured: measured.cpu_seconds)
+def _best(rounds: Sequence[Measured], by: Counted) -> Measured:
+    return min(rounds, key=attrgetter(by))
 
 
 def _in_this_process(prepare: str, arguments: Mapping[str, Argument], server: int) -> Measured:
@@ -124,7 +135,8 @@ def _in_this_process(prepare: str, arguments: Mapping[str, Argument], server: in
 
 def _cpu_seconds(server: int) -> float:
     own = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(usage.ru_utime + usage.ru_stime for usage in own) + (_of_tree(server) if server else 0.0)
+    living = sum(map(_of_tree, _children(os.getpid())))
+    return sum(usage.ru_utime + usage.ru_stime for usage in own) + living + (_of_tree(server) if server else 0.0)
 
 
 def _peak_kilobytes() -> int:
@@ -138,10 +150,15 @@ def _of_tree(process: int) -> float:
     try:
         # fields 14 to 17 of /proc/PID/stat: utime, stime, cutime, cstime; the name before them may hold spaces
         fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:15]
-        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+        children = _children(process)
     except OSError:  # ended meanwhile: its parent counts it
         return 0.0
-    return sum(map(int, fields)) / CLOCK_TICKS + sum(_of_tree(int(child)) for child in children)
+    return sum(map(int, fields)) / CLOCK_TICKS + sum(map(_of_tree, children))
+
+
+def _children(process: int) -> list[int]:
+    """Return the processes that its main thread started and that live."""
+    return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
 
 
 if __name__ == "__main__":
