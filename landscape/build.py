@@ -14,7 +14,7 @@ from landscape import copies as source_copies
 from landscape import people, products
 from landscape.systems.listing import ALL
 
-VERSION = 1
+VERSION = 2
 """Raised when the same seed gives another landscape, so that one that lies there is built anew."""
 
 RECORDS_PER_HOUSEHOLD = 6.55
@@ -57,8 +57,9 @@ def build(folder: Path, landscape: Landscape, *, advance: Callable[[int], None] 
     """
     mark = folder / _MARK
     mark.unlink(missing_ok=True)  # a build that is broken off must not look complete
-    for system in ALL:
-        system.delivery.start(folder)
+    deliveries = [delivery for system in ALL for delivery in system.deliveries]
+    for delivery in deliveries:
+        delivery.start(folder)
     truth = folder / "truth"
     truth.mkdir(parents=True, exist_ok=True)
     with (
@@ -69,6 +70,8 @@ def build(folder: Path, landscape: Landscape, *, advance: Callable[[int], None] 
         for number, chunk in enumerate(people.chunks(landscape.seed, landscape.households)):
             _build_chunk(folder, landscape.seed, number, chunk, records=records, persons=persons, owned=owned)
             advance(min(people.HOUSEHOLDS_PER_CHUNK, landscape.households - number * people.HOUSEHOLDS_PER_CHUNK))
+    for delivery in deliveries:
+        delivery.finish(folder)
     mark.write_text(json.dumps(asdict(landscape)) + "\n", encoding="utf-8")
 
 
@@ -111,6 +114,8 @@ def _build_chunk(
         copies = source_copies.copies(seed, number, chunk, held, system.holding)
         rows = system.native(copies, extras)
         system.delivery.add(folder, rows)
+        for further in system.further:
+            further.delivery.add(folder, further.native(copies, extras))
         truth = rows.select(data_source=pl.lit(source), record_id=system.record_id, person_id="person_id")
         records.add(truth)
         known.append(truth["person_id"].drop_nulls())

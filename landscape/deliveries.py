@@ -9,15 +9,17 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Protocol
 
 import polars as pl
+import pyarrow as pa
 
 from adapters.mainframe.copybook import placing
-from adapters.mainframe.encoder import encode
+from adapters.mainframe.copybook.layout import Layout
+from adapters.mainframe.encoder import WriteOptions, encode
 from adapters.mainframe.profile import Profile
 
 
@@ -32,32 +34,78 @@ class Delivery(Protocol):
         """Append rows."""
         ...
 
+    def finish(self, folder: Path) -> None:
+        """Complete the delivery."""
+        return
+
 
 @dataclass(frozen=True, slots=True)
-class MainframeFile:
-    """Fixed-length EBCDIC records; the copybook comes from the package and is laid beside the data."""
+class EndRecord:
+    """A record that stands once, at the start or at the end of a file."""
+
+    name: str  # its level 01
+    values: Mapping[str, object]
+    count: str | None = None  # field that tells how many records the file has beside those at its ends
+
+
+@dataclass(frozen=True, slots=True)
+class MainframeFile(Delivery):
+    """EBCDIC records in any format; the copybook comes from the package and is laid beside the data."""
 
     path: str
     copybook: str
     code_page: str
+    format: WriteOptions = field(default_factory=WriteOptions)
+    records: str | None = None  # column with a list of structs, where one row is several records
+    header: EndRecord | None = None
+    trailer: EndRecord | None = None  # only with records of one length
 
     def start(self, folder: Path) -> None:
-        """Write the copybook and an empty file."""
+        """Write the copybook, and the file with nothing but its header."""
         source = files("landscape").joinpath("data", "copybooks", self.copybook)
-        _made(folder / self.path).write_bytes(b"")
-        (folder / self.path).with_name(self.copybook).write_bytes(source.read_bytes())
+        _made(folder / self.path).with_name(self.copybook).write_bytes(source.read_bytes())
+        layout = self._layout(folder)
+        header = self._end(self.header, 0)
+        (folder / self.path).write_bytes(encode(layout, layout.schema.empty_table(), self.format, header=header))
 
     def add(self, folder: Path, rows: pl.DataFrame) -> None:
-        """Encode rows, whose columns are those of the copybook, and append them."""
-        copybook = (folder / self.path).with_name(self.copybook)
-        layout = placing.load([copybook], Profile(code_page=self.code_page))
-        table = rows.select(layout.schema.names).to_arrow()
+        """Encode rows, whose columns are those of the copybook, and append them; tables count their own elements."""
+        layout = self._layout(folder)
+        records = rows.select(self.records).explode(self.records).unnest(self.records) if self.records else rows
+        table = records.select(name for name in layout.schema.names if name in records.columns).to_arrow()
+        self._append(folder, encode(layout, table, self.format))
+
+    def finish(self, folder: Path) -> None:
+        """Append the trailer."""
+        if self.trailer is not None:
+            layout = self._layout(folder)
+            records, rest = divmod((folder / self.path).stat().st_size, layout.length)
+            if rest:
+                raise ValueError(f"{self.path}: its records are not of one length, so they cannot be counted")
+            trailer = self._end(self.trailer, records - (self.header is not None))
+            self._append(folder, encode(layout, layout.schema.empty_table(), self.format, trailer=trailer))
+
+    def _layout(self, folder: Path) -> Layout:
+        return placing.load(
+            [(folder / self.path).with_name(self.copybook)],
+            Profile(code_page=self.code_page),
+            header=self.header.name if self.header else None,
+            trailer=self.trailer.name if self.trailer else None,
+        )
+
+    def _append(self, folder: Path, content: bytes) -> None:
         with (folder / self.path).open("ab") as file:
-            file.write(encode(layout, table))
+            file.write(content)
+
+    def _end(self, record: EndRecord | None, records: int) -> pa.Table | None:
+        if record is None:
+            return None
+        counted = {record.count: records} if record.count else {}
+        return pa.table({name: [value] for name, value in {**record.values, **counted}.items()})
 
 
 @dataclass(frozen=True, slots=True)
-class SqliteTable:
+class SqliteTable(Delivery):
     """One table of a SQLite database; ``columns`` maps its columns to their declared types."""
 
     path: str
@@ -85,7 +133,7 @@ class SqliteTable:
 
 
 @dataclass(frozen=True, slots=True)
-class DelimitedFiles:
+class DelimitedFiles(Delivery):
     """Text with delimiters, spread over ``parts`` files as a system does that delivers per region."""
 
     path: str  # with ``{part}`` in it
@@ -110,7 +158,7 @@ class DelimitedFiles:
 
 
 @dataclass(frozen=True, slots=True)
-class FixedWidthFile:
+class FixedWidthFile(Delivery):
     """Text in columns of fixed width; ``widths`` in characters, in order."""
 
     path: str
@@ -133,7 +181,7 @@ class FixedWidthFile:
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceRecords:
+class ServiceRecords(Delivery):
     """What a service answers from: one record per line, as the XML element that it puts in its responses."""
 
     path: str

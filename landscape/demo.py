@@ -131,7 +131,7 @@ def _step(report: Report, tell: Teller, name: str, total: int | None = None) -> 
 
 def _mappings(estate: Estate) -> tuple[Mapping, ...]:
     """Return the mappings of the landscape's sources; an estate may have others beside them."""
-    wanted = {system.holding.source for system in ALL}
+    wanted = {source for system in ALL for source in system.sources}
     found = tuple(mapping for mapping in estate.mappings if mapping.name in wanted)
     missing = sorted(wanted - {mapping.name for mapping in found})
     if missing and estate.broken:

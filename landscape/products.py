@@ -1,4 +1,4 @@
-"""What customers have beside their details: products, consents and contact moments, with the truth of them."""
+"""What customers have beside their details: products, consents, contact moments, letters and mandates."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ _SUBJECTS = (
 )
 _OUTCOMES = ("opgelost", "doorverbonden", "teruggebeld", "klacht geregistreerd", "geen gehoor")
 _PURPOSES = ("marketing", "profiling", "sharing")
+_LETTERS = {"welcome": (12, 20), "reminder": (10, 30), "prices": (25, 60), "terms": (90, 200)}  # kind → lines
 
 
 def extras(seed: int, number: int, people: pl.DataFrame, held: Mapping[str, Bools]) -> Extras:
@@ -34,6 +35,8 @@ def extras(seed: int, number: int, people: pl.DataFrame, held: Mapping[str, Bool
         products=products,
         consents=_consents(seed, number, people, held["crm_customers"]),
         contacts=_contacts(seed, number, people, held["contact_centre_callers"]),
+        letters=_letters(seed, number, people, held["billing_customers"]),
+        mandates=_mandates(seed, number, people, held["billing_customers"]),
     )
 
 
@@ -137,6 +140,36 @@ def _contacts(seed: int, number: int, people: pl.DataFrame, members: Bools) -> p
         direction=pl.Series(("I", "U")).gather(stream.weighted(rows.height, [85, 15])),
         subject=pl.Series(_SUBJECTS).gather(stream.integers(rows.height, 0, len(_SUBJECTS) - 1)),
         outcome=pl.Series(_OUTCOMES).gather(stream.integers(rows.height, 0, len(_OUTCOMES) - 1)),
+    )
+
+
+def _letters(seed: int, number: int, people: pl.DataFrame, members: Bools) -> pl.DataFrame:
+    """The letters that a fifth of those who get a bill had lately; long ones are rare."""
+    stream = Stream(seed, "letters", number)
+    holders = people.filter(members & stream.chance(people.height, 0.2)).select("person_id")
+    days = TODAY - 1 - (stream.uniform(holders.height) * 2 * YEAR).astype(np.int64)
+    kind = stream.weighted(holders.height, [30, 40, 25, 5])
+    shortest, longest = np.array(list(_LETTERS.values())).T
+    return holders.select(
+        "person_id",
+        letter_id=numbers.digits(numbers.scattered(holders["person_id"].to_numpy(), 900_000_000, 31), 9),
+        sent_at=_moments(stream, days),
+        kind=pl.Series(list(_LETTERS)).gather(kind),
+        lines=pl.Series(stream.integers(holders.height, shortest[kind], longest[kind])),
+    )
+
+
+def _mandates(seed: int, number: int, people: pl.DataFrame, members: Bools) -> pl.DataFrame:
+    """The mandates of direct debit of those who get a bill: most have one, some took it back."""
+    stream = Stream(seed, "mandates", number)
+    holders = people.filter(members & stream.chance(people.height, 0.7)).select("person_id")
+    period = _periods(stream, holders.height, 0.08)
+    serial = numbers.scattered(holders["person_id"].to_numpy(), 90_000_000, 37)
+    return holders.select(
+        "person_id",
+        reference=pl.lit("VOEG-") + numbers.digits(serial, 8),
+        signed_on=period["started_on"],
+        withdrawn_on=period["ended_on"],
     )
 
 

@@ -63,6 +63,12 @@ def streets() -> tuple[str, ...]:
     return tuple(_lines("streets.txt"))
 
 
+@cache
+def letter_lines() -> tuple[str, ...]:
+    """Return what letters to customers say, line by line."""
+    return tuple(_lines("letter_lines.txt"))
+
+
 @dataclass(frozen=True, slots=True)
 class Places:
     """Cities: index → name, range of the postcode's digits, area code, weight."""

@@ -6,6 +6,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from adapters.mainframe.options import MainframeOptions
+from adapters.mainframe.source import Source
 from landscape import build as building
 from landscape.build import Landscape, build, built_as, is_built
 from landscape.systems.listing import ALL
@@ -46,6 +48,25 @@ def test_chunks_do_not_change_what_is_in_the_other_chunks(monkeypatch: pytest.Mo
         set((tmp_path / name / "fixed_line/ABONNEES.TXT").read_bytes().splitlines()) for name in ("one", "three")
     )
     assert one < three
+
+
+def test_a_trailer_counts_the_records_of_all_chunks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(building.people, "HOUSEHOLDS_PER_CHUNK", 60)
+    build(tmp_path, Landscape(seed=1, records=1_000))
+    file = tmp_path / "billing" / "INCASSO.DAT"
+    options = MainframeOptions(
+        path=str(file),
+        copybook=str(file.with_suffix(".cpy")),
+        header_record="INCASSO-VOORLOOP",
+        trailer_record="INCASSO-SLUIT",
+    )
+    source = Source(options, tmp_path)
+    rows = sum(batch.rows.num_rows for batch in source.read([file]))
+    ends = source.reader.ends[file]
+    assert ends.header is not None
+    assert ends.trailer is not None
+    assert ends.trailer["IS-AANTAL"].to_pylist() == [rows]
+    assert rows > 60
 
 
 def test_the_number_of_records_is_about_what_was_asked(folder: Path) -> None:

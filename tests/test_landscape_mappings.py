@@ -20,8 +20,8 @@ FILES = sorted((ROOT / "mappings").glob("*.yaml"))
 
 
 def test_every_system_has_a_mapping() -> None:
-    assert {load(file).name for file in FILES} >= {system.holding.source for system in ALL}
-    assert {load(file).system for file in FILES} >= {system.name for system in ALL}
+    found = {(mapping.system, mapping.name) for mapping in map(load, FILES)}
+    assert found >= {(system.name, source) for system in ALL for source in system.sources}
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
@@ -29,6 +29,14 @@ def test_the_examples_hold(file: Path) -> None:
     outcomes = check(load(file))
     assert len(outcomes) >= 1
     assert [str(problem) for outcome in outcomes for problem in outcome.problems] == []
+
+
+def test_the_mainframe_files_are_of_many_kinds() -> None:
+    reads = [mapping.read for mapping in map(load, FILES) if mapping.read["adapter"] == "mainframe"]
+    assert {read.get("record_format", "F") for read in reads} >= {"F", "V", "VB", "VBS"}
+    assert len({read["code_page"] for read in reads}) >= 4
+    assert any("segments" in read for read in reads)
+    assert any("header_record" in read and "trailer_record" in read for read in reads)
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +77,26 @@ def test_a_delivery_reads_as_its_mapping_says(estate: Estate, source: str) -> No
     for name in ("addresses", "phones"):
         assert found[name].is_not_null().mean() > 0.4, name
     assert found["family_name"].is_not_null().mean() > 0.6
+
+
+@pytest.mark.parametrize(
+    ("source", "of"), [(further.source, system.holding.source) for system in ALL for further in system.further]
+)
+def test_what_a_system_keeps_elsewhere_belongs_to_its_customers(estate: Estate, source: str, of: str) -> None:
+    """Every row of a further source is one record, and refers to somebody in the source of the customers."""
+    (mapping,) = estate.select([source])
+    truth = pl.read_parquet(estate.root / "var/landscape/truth/records.parquet").filter(pl.col("data_source") == of)
+    rows, records = 0, []
+    for batch in estate.adapter(mapping).read():
+        mapped = mapping.plan.bind(batch.rows.schema).run(batch.rows)
+        rows += batch.rows.num_rows
+        records += [frame for _, frame in mapped.records]
+        assert batch.unreadable == ()
+        assert mapped.field_errors.is_empty()
+    found = pl.concat(records)
+    assert found.height == found["record_id"].n_unique() == rows > 0
+    assert set(found["party_source"]) == {of}
+    assert set(found["party_record_id"]) <= set(truth["record_id"])
 
 
 @pytest.mark.usefixtures("odbc_sqlite_driver")

@@ -18,17 +18,43 @@ class Extras:
     products: pl.DataFrame  # product_type, name, number, started_on, ended_on (null: active)
     consents: pl.DataFrame  # purpose, channel, granted, recorded_at
     contacts: pl.DataFrame  # contact_id, occurred_at, channel, direction, subject, outcome
+    letters: pl.DataFrame  # letter_id, sent_at, kind, lines (how many)
+    mandates: pl.DataFrame  # reference, signed_on, withdrawn_on (null: it holds)
+
+
+Native = Callable[[pl.DataFrame, Extras], pl.DataFrame]
+"""Copies → rows as the system holds them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Further:
+    """Another source of a system: what is kept elsewhere about the customers that it holds."""
+
+    source: str
+    delivery: Delivery
+    native: Native
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class System:
-    """One source of the estate."""
+    """A system of the estate, with the source that its customers are read from."""
 
-    name: str  # of the system
+    name: str
     holding: Holding
     delivery: Delivery
-    native: Callable[[pl.DataFrame, Extras], pl.DataFrame]  # copies → rows as the system holds them
+    native: Native
     record_id: pl.Expr  # of a native row, as the mapping makes it
+    further: tuple[Further, ...] = ()
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The names of its sources, that of its customers first."""
+        return (self.holding.source, *(further.source for further in self.further))
+
+    @property
+    def deliveries(self) -> tuple[Delivery, ...]:
+        """How it delivers each of its sources."""
+        return (self.delivery, *(further.delivery for further in self.further))
 
 
 def text(value: pl.Expr | str, width: int) -> pl.Expr:

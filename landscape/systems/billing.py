@@ -1,11 +1,13 @@
-"""Billing: the customer master of the mainframe, in capitals, without given names."""
+"""Billing: the customer master of the mainframe, in capitals, without given names; letters and mandates beside it."""
 
 from __future__ import annotations
 
 import polars as pl
 
+from adapters.mainframe.encoder import WriteOptions
 from landscape.copies import Holding
 from landscape.deliveries import MainframeFile
+from landscape.systems import letters, mandates
 from landscape.systems.base import (
     Extras,
     System,
@@ -26,7 +28,6 @@ def native(copies: pl.DataFrame, extras: Extras) -> pl.DataFrame:
     """Return rows with the columns of CUSTMAST."""
     rows = copies.join(_products(copies, extras), on="key", how="left", maintain_order="left")
     name = pl.when(organisation()).then("organisation_name").otherwise(surname_first("initials"))
-    empty_slots = pl.lit(pl.Series([[None] * _SLOTS], dtype=pl.List(_SLOT))).first()
     return rows.select(
         pl.col("person_id"),
         pl.col("billing_key").cast(pl.Int64).alias("CM-KLANTNR"),
@@ -41,42 +42,37 @@ def native(copies: pl.DataFrame, extras: Extras) -> pl.DataFrame:
         text(plain_upper("house_number_suffix"), 4).alias("CM-TOEVOEGING"),
         text("postcode", 6).alias("CM-POSTCODE"),
         text(plain_upper("city"), 20).alias("CM-PLAATS"),
-        pl.concat_list("landline", "mobile").alias("CM-TELEFOON"),
         text("iban", 18).alias("CM-IBAN"),
         pl.col("chamber_of_commerce").cast(pl.Int64).fill_null(0).alias("CM-KVK"),
         text("vat", 14).alias("CM-BTW"),
         ((pl.col("key") * 37 % 120_000 - 40_000) / 100).round(2).cast(pl.Decimal(9, 2)).alias("CM-SALDO"),
-        pl.col("count").fill_null(0).alias("CM-AANTAL"),
-        pl.coalesce("slots", empty_slots).alias("CM-PRODUCT"),
         date_number("changed_on").alias("CM-MUTDATUM"),
         pl.col("changed_at").dt.strftime("%H%M%S").cast(pl.Int64).alias("CM-MUTTIJD"),
+        _phones().alias("CM-TELEFOON"),
+        pl.col("products").alias("CM-PRODUCT"),
     )  # fmt: skip
 
 
-_SLOT = pl.Struct(
-    {
-        "CP-CODE": pl.String,
-        "CP-NUMMER": pl.String,
-        "CP-STATUS": pl.String,
-        "CP-INGANG": pl.Int64,
-        "CP-EINDE": pl.Int64,
-    }
-)
+def _phones() -> pl.Expr:
+    """List the phones that there are, each with its kind."""
+    kinds = {"V": "landline", "M": "mobile"}
+    phones = pl.concat_list(
+        pl.struct(pl.lit(kind).alias("CT-SOORT"), pl.col(column).alias("CT-NUMMER")) for kind, column in kinds.items()
+    )
+    return phones.list.eval(pl.element().filter(pl.element().struct.field("CT-NUMMER").is_not_null()))
 
 
 def _products(copies: pl.DataFrame, extras: Extras) -> pl.DataFrame:
-    """Return key, count and the four slots of the product table; what comes fifth is not there."""
-    rows = listed(copies, extras.products, _SLOTS)
-    slot = pl.struct(
+    """Return key and the elements of the product table; what comes fifth is not there."""
+    product = pl.struct(
         code("product_type", _CODES).alias("CP-CODE"),
         pl.col("number").alias("CP-NUMMER"),
         pl.when(pl.col("ended_on").is_null()).then(pl.lit("A")).otherwise(pl.lit("E")).alias("CP-STATUS"),
         date_number("started_on").alias("CP-INGANG"),
         date_number("ended_on").alias("CP-EINDE"),
-    ).cast(_SLOT)
-    grouped = rows.group_by("key", maintain_order=True).agg(slot.alias("slots"), count=pl.len().cast(pl.Int64))
-    padding = pl.lit(pl.Series([[None] * _SLOTS], dtype=pl.List(_SLOT))).first()
-    return grouped.with_columns(pl.concat_list("slots", padding).list.head(_SLOTS))
+    )
+    rows = listed(copies, extras.products, _SLOTS)
+    return rows.group_by("key", maintain_order=True).agg(product.alias("products"))
 
 
 SYSTEM = System(
@@ -100,7 +96,13 @@ SYSTEM = System(
             "vat": 0.7,
         },
     ),
-    delivery=MainframeFile(path="billing/CUSTMAST.DAT", copybook="CUSTMAST.cpy", code_page="cp037"),
+    delivery=MainframeFile(
+        path="billing/CUSTMAST.DAT",
+        copybook="CUSTMAST.cpy",
+        code_page="cp1140",
+        format=WriteOptions(record_format="VB"),
+    ),
     native=native,
     record_id=pl.col("CM-KLANTNR").cast(pl.String),
+    further=(letters.LETTERS, mandates.MANDATES),
 )

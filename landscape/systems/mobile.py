@@ -1,32 +1,30 @@
-"""Mobile activation: the subscriptions of the mainframe, with two-digit years and the payer's number."""
+"""Mobile activation: customers, subscriptions and payers as records of their own, one behind the other."""
 
 from __future__ import annotations
 
 import polars as pl
 
+from adapters.mainframe.encoder import WriteOptions
 from landscape.copies import Holding
 from landscape.deliveries import MainframeFile
 from landscape.systems.base import Extras, System, international, listed, text
 
-_SLOTS = 3
-_SLOT = pl.Struct(
-    {
-        "MB-MSISDN": pl.Int64,
-        "MB-BUNDEL": pl.String,
-        "MB-INGANG": pl.Int64,
-        "MB-EINDE": pl.Int64,
-        "MB-LIMIET": pl.Decimal(7, 2),
-    }
-)
-_EMPTY = pl.lit(pl.Series([[None] * _SLOTS], dtype=pl.List(_SLOT))).first()
+_CUSTOMER, _SUBSCRIPTION, _PAYER = 10, 20, 30  # MR-SOORT
 
 
 def native(copies: pl.DataFrame, extras: Extras) -> pl.DataFrame:
-    """Return rows with the columns of MOBACT."""
-    rows = copies.join(_subscriptions(copies, extras), on="key", how="left", maintain_order="left")
-    return rows.select(
-        pl.col("person_id"),
-        pl.col("key").alias("MA-NUMMER"),
+    """Return MR-NUMMER, and a list of the customer's records with the columns of MOBACT."""
+    kinds = [_customers(copies), _subscriptions(copies, extras), _payers(copies)]
+    records = pl.concat(kinds, how="diagonal").sort("MR-NUMMER", "MR-SOORT", maintain_order=True)
+    grouped = records.select("MR-NUMMER", records=pl.struct(pl.all())).group_by("MR-NUMMER").all()
+    return copies.select("person_id", pl.col("key").alias("MR-NUMMER")).join(
+        grouped, on="MR-NUMMER", how="left", maintain_order="left"
+    )
+
+
+def _customers(copies: pl.DataFrame) -> pl.DataFrame:
+    return copies.select(
+        *_of_kind(_CUSTOMER),
         international("mobile").cast(pl.Int64, strict=False).fill_null(0).alias("MA-MSISDN"),
         text("given", 20).alias("MA-VOORNAAM"),
         text(pl.col("initials").str.replace_all(".", "", literal=True), 8).alias("MA-VOORLETTERS"),
@@ -43,25 +41,30 @@ def native(copies: pl.DataFrame, extras: Extras) -> pl.DataFrame:
         text("city", 25).alias("MA-PLAATS"),
         text("email", 60).alias("MA-EMAIL"),
         text("iban", 18).alias("MA-REKENING"),
-        pl.col("payer").cast(pl.Int64).fill_null(0).alias("MA-BETALER"),
         pl.when("closed").then(9).otherwise(0).alias("MA-STATUS"),
         pl.col("changed_at").dt.strftime("%Y%m%d%H%M%S").alias("MA-MUTATIE"),
-        pl.coalesce("slots", _EMPTY).alias("MA-ABONNEMENT"),
     )  # fmt: skip
 
 
 def _subscriptions(copies: pl.DataFrame, extras: Extras) -> pl.DataFrame:
-    """Return key and the three slots of the subscription table."""
-    rows = listed(copies, extras.products.filter(pl.col("product_type") == "mobile"), _SLOTS)
-    slot = pl.struct(
+    rows = listed(copies, extras.products.filter(pl.col("product_type") == "mobile"))
+    return rows.select(
+        *_of_kind(_SUBSCRIPTION),
         international("number").cast(pl.Int64).alias("MB-MSISDN"),
         pl.col("name").alias("MB-BUNDEL"),
         pl.col("started_on").dt.strftime("%Y%m%d").cast(pl.Int64).alias("MB-INGANG"),
         pl.coalesce(pl.col("ended_on").dt.strftime("%Y%m%d"), pl.lit("99991231")).cast(pl.Int64).alias("MB-EINDE"),
         ((pl.col("key") % 20 + 1) * 5).cast(pl.Decimal(7, 2)).alias("MB-LIMIET"),
-    ).cast(_SLOT)
-    grouped = rows.group_by("key", maintain_order=True).agg(slot.alias("slots"))
-    return grouped.with_columns(pl.concat_list("slots", _EMPTY).list.head(_SLOTS))
+    )
+
+
+def _payers(copies: pl.DataFrame) -> pl.DataFrame:
+    return copies.drop_nulls("payer").select(*_of_kind(_PAYER), pl.col("payer").cast(pl.Int64).alias("MP-KLANTNR"))
+
+
+def _of_kind(kind: int) -> tuple[pl.Expr, pl.Expr]:
+    """Return what every record begins with."""
+    return pl.lit(kind).alias("MR-SOORT"), pl.col("key").alias("MR-NUMMER")
 
 
 SYSTEM = System(
@@ -75,7 +78,13 @@ SYSTEM = System(
         given=(0.55, 0.40, 0.05),
         fills={"birth_date": 0.88, "gender": 0.9, "address": 0.9, "mobile": 1, "email": 0.35, "iban": 0.5},
     ),
-    delivery=MainframeFile(path="mobile/MOBACT.DAT", copybook="MOBACT.cpy", code_page="cp500"),
+    delivery=MainframeFile(
+        path="mobile/MOBACT.DAT",
+        copybook="MOBACT.cpy",
+        code_page="cp500",
+        format=WriteOptions(record_format="V"),
+        records="records",
+    ),
     native=native,
-    record_id=pl.col("MA-NUMMER").cast(pl.String),
+    record_id=pl.col("MR-NUMMER").cast(pl.String),
 )
