@@ -310,6 +310,17 @@ examples:
     ]
 
 
+def test_examples_may_leave_out_parts_of_a_column() -> None:
+    written = of_field("{family_name: P.A, given_name: P.G, phones: [{each: 'P.T[*]', number: 'P.T[*].N'}]}") + (
+        "examples:\n"
+        "  - {raw: {NR: 1, P: {A: x}}, expect: [{kind: party, family_name: x, given_name: null, phones: null}]}\n"
+        "  - {raw: {NR: 1, P: {G: y, T: [{K: z}]}}, expect: [{kind: party, given_name: y, phones: null}]}\n"
+        "  - raw: {NR: 1, P: {T: [{K: z}, {N: '+31612345678'}]}}\n"
+        "    expect: [{kind: party, phones: [{number: '+31612345678'}]}]\n"
+    )
+    assert [outcome.problems for outcome in examples.check(mapping_of(written))] == [(), (), ()]
+
+
 def test_examples_name_fields_that_exist() -> None:
     written = of_field("family_name: A") + "examples:\n  - {raw: {NR: 1}, expect: [{kind: party, surname: x}]}\n"
     (found,) = problems_of(written)

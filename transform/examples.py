@@ -5,7 +5,8 @@ Example values are invented by whoever wrote the mapping, so what differs is sho
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -17,6 +18,7 @@ from foundation.document import Document, Path_
 from foundation.errors import ConfigurationError, Problem
 from transform.mapping import Example, Failed, Mapping
 from transform.plan import Mapped
+from transform.references import Part
 from transform.syntax import columns_in
 
 
@@ -69,13 +71,28 @@ def _problems(mapping: Mapping, example: Example, at: Path_) -> Iterable[Problem
 
 
 def _row(mapping: Mapping, example: Example) -> pa.RecordBatch:
-    """Make a batch of the raw row; columns that it leaves out are there and null."""
-    row = dict(example.raw)
+    """Make a batch of the raw row; what it leaves out is there and null: columns, and the parts of those it has."""
+    row = deepcopy(dict(example.raw))
     for reference in columns_in(mapping.plan.tree):
-        heads = reference.heads()
-        if not any(head in row for head in heads):
-            row[heads[-1]] = None
+        found = reference.split(row)
+        if found is None:
+            row[reference.heads()[-1]] = None
+        else:
+            column, parts = found
+            _complete(row[column], parts)
     return pa.RecordBatch.from_arrays([pa.array([value]) for value in row.values()], names=list(row))
+
+
+def _complete(value: Any, parts: Sequence[Part]) -> None:
+    """Put null where the structs of a value lack a part."""
+    if not parts:
+        return
+    part, *below = parts
+    if isinstance(value, dict):
+        _complete(value.setdefault(part, None), below)
+    elif isinstance(value, list):
+        for element in value:
+            _complete(element, below)
 
 
 def _why(mapped: Mapped) -> str:
