@@ -256,3 +256,31 @@ def test_records_that_are_not_wanted_are_counted(estate: Path):
     batches = list(source.read())
     assert sum(batch.rows.num_rows for batch in batches) == 2
     assert sum(batch.left_out for batch in batches) == 98
+
+
+def test_the_newest_generation_is_read_once_it_is_ready(estate: Path):
+    for generation, count in (("G0009V00", 3), ("G0010V00", 5)):
+        write(estate, f"CUST.{generation}", customers(count))
+    delivered = {"path": "CUST.G????V00", "delivery": {"choose": "newest", "ready": "{name}.ready"}}
+    with pytest.raises(SourceUnavailable, match=r"waiting for CUST\.G0010V00\.ready"):
+        adapter(estate, **delivered).check()
+    (estate / "CUST.G0010V00.ready").touch()
+    source = adapter(estate, **delivered)
+    assert source.check().details["files"] == 1
+    assert read(source).num_rows == 5
+
+
+def test_a_trailer_that_counts_otherwise_stops_the_read(estate: Path):
+    trailer = "       01  TRAILER.\n           05  TAG  PIC X(4).\n           05  RECORDS  PIC 9(6).\n"
+    (estate / "customer.cpy").write_text(COPYBOOK + trailer)
+    layout = load([estate / "customer.cpy"], trailer="TRAILER")
+    options = {"trailer_record": "TRAILER", "reconcile": {"count": "RECORDS"}}
+    for count, right in ((10, True), (11, False)):
+        last = pa.table({"TAG": ["END"], "RECORDS": [count]})
+        (estate / "CUST.PS").write_bytes(encode(layout, customers(10), trailer=last))
+        source = adapter(estate, **options)
+        if right:
+            assert read(source).num_rows == 10
+            continue
+        with pytest.raises(SourceError, match="the trailer says 11, and the file has 10 records"):
+            list(source.read())

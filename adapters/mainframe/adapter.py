@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import ClassVar
 
 import pyarrow as pa
-from pydantic import JsonValue
 
-from adapters import paths
 from adapters.base import Batch, Check, Cursor, Discovered, ReadOptions, Unreadable
+from adapters.delivery import Delivered, deliver, offered
 from adapters.mainframe.columns import columns
 from adapters.mainframe.copybook.layout import Layout
-from adapters.mainframe.files import size_of
 from adapters.mainframe.options import MainframeOptions
 from adapters.mainframe.source import Source
 from foundation.errors import Location, Problem, SourceUnavailable
@@ -43,14 +41,25 @@ class Mainframe:
         return self._source().layout
 
     def check(self) -> Check:
-        """Find the files, read the copybook, and decode the first record of every file."""
+        """Find the files and read the copybook; of files of the estate decode the first record."""
         source = self._source()
-        files = paths.find(self._options.path, self._base)
-        first = Source(self._options.model_copy(update={"batch_rows": 1, "workers": 1}), self._base)
-        for file in files:
-            for _ in islice(first.read([file]), 1):
-                pass
-        return Check(message=_summary(source, files), details=_details(source, files))
+        path, delivery = self._options.path, self._options.delivery
+        files = offered(path, delivery, self._base)
+        if delivery is None or delivery.url is None:
+            with deliver(path, delivery, self._base) as delivered:
+                self._decode_first(delivered)
+        total = sum(file.size or 0 for file in files)
+        layout = source.layout
+        size = f"{layout.shortest} to {layout.length}" if layout.variable else str(layout.length)
+        return Check(
+            message=f"{len(files)} file(s), {total} bytes, records of {size} bytes, {len(source.schema)} columns",
+            details={
+                "files": len(files),
+                "bytes": total,
+                "record_length": layout.length,
+                "notes": list(source.notes),
+            },
+        )
 
     def discover(self) -> Sequence[Discovered]:
         """Return the record with its columns; the files need not be there."""
@@ -66,50 +75,47 @@ class Mainframe:
             SourceError: a file is not as the options say.
         """
         source = self._source()
-        files = paths.find(self._options.path, self._base)
-        before = {file: _state(file) for file in files}
-        left_out = 0
-        for batch in source.read(files):
-            unreadable = tuple(
-                Unreadable(path=item.path, count=item.count, places=item.places) for item in batch.unreadable
-            )
-            more = source.reader.counts.left_out - left_out
-            left_out += more
-            yield Batch(rows=batch.rows, origin=batch.origin, left_out=more, unreadable=unreadable)
-        if more := source.reader.counts.left_out - left_out:
-            nothing = pa.RecordBatch.from_pylist([], schema=source.schema)
-            yield Batch(rows=nothing, origin=f"{len(files)} file(s)", left_out=more)
-        for file, state in before.items():
-            if _state(file) != state:
-                raise SourceUnavailable(
-                    Problem(
-                        location=Location(file=file),
-                        message="the file changed while it was read",
-                        remedy="read it when it has been delivered completely",
+        with deliver(self._options.path, self._options.delivery, self._base) as delivered:
+            before = {file.path: _state(file.path) for file in delivered}
+            yield from _batches(source, list(before))
+            for file in delivered:
+                if _state(file.path) != before[file.path]:
+                    raise SourceUnavailable(
+                        Problem(
+                            location=Location(file=file.origin),
+                            message="the file changed while it was read",
+                            remedy="read it when it has been delivered completely",
+                        )
                     )
-                )
+
+    def _decode_first(self, delivered: Sequence[Delivered]) -> None:
+        """Decode the first record of each file, so that what does not fit is told before a read."""
+        options = self._options.model_copy(update={"batch_rows": 1, "workers": 1, "reconcile": None})
+        source = Source(options, self._base)
+        for file in delivered:
+            for _ in islice(source.read([file.path]), 1):
+                pass
 
     def _source(self) -> Source:
         return Source(self._options, self._base)
+
+
+def _batches(source: Source, files: Sequence[Path]) -> Iterator[Batch]:
+    """Yield the rows of files, and how many records were left out on the way."""
+    left_out = 0
+    for batch in source.read(files):
+        unreadable = tuple(
+            Unreadable(path=item.path, count=item.count, places=item.places) for item in batch.unreadable
+        )
+        more = source.reader.counts.left_out - left_out
+        left_out += more
+        yield Batch(rows=batch.rows, origin=batch.origin, left_out=more, unreadable=unreadable)
+    if more := source.reader.counts.left_out - left_out:
+        nothing = pa.RecordBatch.from_pylist([], schema=source.schema)
+        yield Batch(rows=nothing, origin=f"{len(files)} file(s)", left_out=more)
 
 
 def _state(file: Path) -> tuple[int, int]:
     """Return what changes when a file does."""
     found = file.stat()
     return found.st_size, found.st_mtime_ns
-
-
-def _summary(source: Source, files: Sequence[Path]) -> str:
-    layout = source.layout
-    size = f"{layout.shortest} to {layout.length}" if layout.variable else str(layout.length)
-    total = sum(size_of(file) for file in files)
-    return f"{len(files)} file(s), {total} bytes, records of {size} bytes, {len(source.schema)} columns"
-
-
-def _details(source: Source, files: Sequence[Path]) -> dict[str, JsonValue]:
-    return {
-        "files": len(files),
-        "bytes": sum(size_of(file) for file in files),
-        "record_length": source.layout.length,
-        "notes": list(source.notes),
-    }

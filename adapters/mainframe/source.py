@@ -17,6 +17,7 @@ from adapters.mainframe.copybook.layout import Layout
 from adapters.mainframe.encoder import WriteOptions, encode
 from adapters.mainframe.options import MainframeOptions
 from adapters.mainframe.reader import ReadBatch, Reader
+from adapters.mainframe.reconciliation import Reconciliation
 from foundation.errors import ConfigurationError, Problem
 
 _OURS = ("batch_rows", "compression", "delivery", "workers")  # Cobrix has no word for them
@@ -60,6 +61,8 @@ class Source:
             self.reader = Reader(options, self.layout, base)
             self._columns = self.reader.schema.names
         self.notes += self.layout.notes
+        reconcile = self.options.reconcile
+        self._reconciliation = Reconciliation(reconcile, self.layout, self.reader.schema) if reconcile else None
         self._conditions = condition_columns(self.layout, self.options.add.conditions or {})
         fields = [self.reader.schema.field(name) for name in self._columns]
         self.schema: pa.Schema = pa.schema([*fields, *(pa.field(each.name, pa.string()) for each in self._conditions)])
@@ -71,7 +74,10 @@ class Source:
             SourceUnavailable: a file cannot be opened or read, or changed while it was read.
             SourceError: a file is not as the options say; tells the file, the byte and what to do.
         """
-        for batch in self.reader.read(files):
+        batches = self.reader.read(files)
+        if self._reconciliation is not None:
+            batches = self._reconciliation.checked(batches, files, self.reader.ends)
+        for batch in batches:
             yield replace(batch, rows=self._with_conditions(batch.rows.select(self._columns)))
 
     def _with_conditions(self, rows: pa.RecordBatch) -> pa.RecordBatch:
