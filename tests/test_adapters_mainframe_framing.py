@@ -371,7 +371,7 @@ def test_the_value_of_a_field_stands_for_a_length(kinds: list[str], size: int) -
 @pytest.mark.parametrize(
     ("length", "message"),
     [
-        ("00?", r"LEN holds no number \(bytes C1 F0 F0 6F\)"),
+        ("00?", r"^LEN \(bytes F0 F0 6F\) holds no number"),
         ("003", "the record says that it has 3 bytes; 4 are needed"),
         ("009", "the file ends within a record: 8 bytes are there"),
     ],
@@ -385,7 +385,7 @@ def test_refuses_a_length_that_is_none(length: str, message: str) -> None:
 
 def test_a_value_without_a_length_is_refused() -> None:
     values = {"record_format": "length-field", "length_field": "KIND", "length_map": {"A": 4}}
-    with pytest.raises(FramingError, match="the value of KIND is not in `length_map`"):
+    with pytest.raises(FramingError, match=r"^KIND \(bytes C2\) is not in `length_map`"):
         read(made(TOLD, values), "A123B123".encode("cp037"), 100)
 
 

@@ -506,14 +506,13 @@ def _located(error: framing.FramingError, path: Path, position: int) -> SourceEr
 
 def _refused(path: Path, unreadable: Sequence[UnreadableValues]) -> SourceError:
     return SourceError(
-        [
-            Problem(
-                location=Location(file=path),
-                path=item.path,
-                message=f"{place}: the bytes {found} are not of its type",
-                remedy="have it corrected at the source, or set `invalid: null` to read it as null and have it counted",
-            )
-            for item in unreadable
-            for place, found in zip(item.places, item.hexadecimal, strict=True)
-        ]
+        Problem(
+            location=Location(file=path),
+            path=item.path,
+            message=f"{place.removeprefix(f'{path.name}: ')}: the bytes are not of its type",
+            remedy="have it corrected at the source, or set `invalid: count` to read it as null;"
+            " `voeg copybook decode` shows the bytes",
+        )
+        for item in unreadable
+        for place in item.places
     )

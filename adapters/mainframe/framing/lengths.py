@@ -26,6 +26,7 @@ from adapters.mainframe.framing.base import (
     positions,
 )
 from adapters.mainframe.framing.remembered import Datum, Remembered
+from adapters.mainframe.profile import Profile
 from adapters.mainframe.records import Bytes
 from foundation.errors import ConfigurationError, Problem
 
@@ -87,7 +88,12 @@ class ByLength:
             try:
                 following += self._reach(length(bytes(data[following : following + head])))
             except _NoLength as error:
-                raise self._error(str(error), data, position) from None
+                raise FramingError(
+                    str(error),
+                    position=position,
+                    remedy="check `length_field`, `length_map` and `record_start`, and that the file begins with a"
+                    " record (`skip_start`)",
+                ) from None
             if following > until:
                 break
             starts.append(position)
@@ -113,15 +119,6 @@ class ByLength:
             raise _NoLength(f"the record says that it has {length} bytes")
         return max(length + self._end, self._length.head, 1)
 
-    def _error(self, message: str, data: memoryview, position: int) -> FramingError:
-        head = data[position + self._start : position + self._start + self._length.head]
-        return FramingError(
-            f"{message} (bytes {hexadecimal(head)})",
-            position=position,
-            remedy="check `length_field`, `length_map` and `record_start`, and that the file begins with a record"
-            " (`skip_start`)",
-        )
-
 
 def length_of(text: str, lengths: Mapping[str, int], layout: Layout, adjustment: int = 0) -> Length:
     """Return how ``text``, a field or an expression, tells the length of a record.
@@ -145,42 +142,62 @@ def length_of(text: str, lengths: Mapping[str, int], layout: Layout, adjustment:
 
 
 def _by_field(field: Field, lengths: dict[str, int], layout: Layout, adjustment: int) -> Length:
-    offset = field.place.offset
-    remembered = Remembered(field, layout.profile)
+    told = _Told(field, layout.profile)
 
     def of(head: bytes) -> int:
-        value = remembered.value(head[offset:])
         if not lengths:
-            return _whole(value, field.written) + adjustment
+            return told.number(head) + adjustment
+        raw, value = told.value(head)
         if value is not None and str(value) in lengths:
             return lengths[str(value)] + adjustment
         if OTHER not in lengths:
-            raise _NoLength(f"the value of {field.written} is not in `length_map`")
+            raise _NoLength(f"{field.written} (bytes {hexadecimal(raw)}) is not in `length_map`")
         return lengths[OTHER] + adjustment
 
-    return Length(offset + field.length, of)
+    return Length(told.end, of)
 
 
 def _by_expression(text: str, layout: Layout) -> Length:
     expression = expressions.parse(text)
-    fields = {name: _field(name, layout) for name in expression.names}
-    remembered = {name: Remembered(field, layout.profile) for name, field in fields.items()}
+    told = {name: _Told(_field(name, layout), layout.profile) for name in expression.names}
     known: dict[tuple[int, ...], int] = {}
 
     def of(head: bytes) -> int:
-        numbers = tuple(
-            _whole(remembered[name].value(head[field.place.offset : field.place.offset + field.length]), field.written)
-            for name, field in fields.items()
-        )
+        numbers = tuple(field.number(head) for field in told.values())
         if numbers not in known:
-            columns = {name: pa.array([number], pa.int64()) for name, number in zip(fields, numbers, strict=True)}
+            columns = {name: pa.array([number], pa.int64()) for name, number in zip(told, numbers, strict=True)}
             value = expression.evaluate(columns, 1)[0].as_py()
             if value is None or isinstance(value, str | bool):
                 raise _NoLength(f"'{text}' gives no length")
             known[numbers] = int(value)
         return known[numbers]
 
-    return Length(max((field.place.offset + field.length for field in fields.values()), default=0), of)
+    return Length(max((field.end for field in told.values()), default=0), of)
+
+
+class _Told:
+    """A field that tells a length, or a part of one."""
+
+    def __init__(self, field: Field, profile: Profile) -> None:
+        self._name = field.written
+        self._offset = field.place.offset
+        self._remembered = Remembered(field, profile)
+        self.end = self._offset + field.length
+
+    def value(self, head: bytes) -> tuple[bytes, Datum]:
+        """Return the field's bytes and what they mean."""
+        raw = head[self._offset : self.end]
+        return raw, self._remembered.value(raw)
+
+    def number(self, head: bytes) -> int:
+        """Return what the field says as a whole number."""
+        raw, value = self.value(head)
+        if isinstance(value, int | Decimal):
+            return int(value)
+        try:
+            return int(str(value))
+        except ValueError:
+            raise _NoLength(f"{self._name} (bytes {hexadecimal(raw)}) holds no number") from None
 
 
 def _field(name: str, layout: Layout) -> Field:
@@ -205,17 +222,3 @@ def _outside_tables(columns: Sequence[Column]) -> Iterator[Field]:
             yield column
         elif isinstance(column, Group):
             yield from _outside_tables(column.columns)
-
-
-def _whole(value: Datum, name: str) -> int:
-    """Return a length as a number."""
-    if isinstance(value, int):
-        return value
-    if isinstance(value, Decimal):
-        return int(value)
-    if isinstance(value, str):
-        try:
-            return int(value)
-        except ValueError:
-            raise _NoLength(f"the value of {name} is no number") from None
-    raise _NoLength(f"{name} holds no number")
