@@ -85,6 +85,10 @@ def _pieces(
             raise EncodeError(
                 f"a {role} is one row, and the layout has a record for it", remedy=f"name the {role}'s 01"
             )
+    if layout.profile.name == "ibm" and options.record_format in ("F", "FB") and options.record_length is None:
+        # a data set has one record length, of its longest record
+        groups = [group.length for group in (layout.header, layout.trailer) if group is not None]
+        options = replace(options, record_length=max(layout.length, *groups, 0))
     if layout.header is not None and header is not None:
         yield _content(_single(layout, layout.header), header, options)
     rows_at_once = max(1, _CHUNK_BYTES // layout.length)
