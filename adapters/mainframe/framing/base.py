@@ -66,6 +66,28 @@ def framed(block: Bytes, starts: Positions, lengths: Positions, consumed: int, *
     return Framed(records=records, consumed=consumed, partial=partial)
 
 
+def in_a_row(block: Bytes, starts: Positions, end: int, *, final: bool, partial: Partial) -> Framed:
+    """Return records without a gap between them, the last of which ends at ``end``.
+
+    Raises:
+        FramingError: something is left over at the end of the file, and ``partial`` is ``refuse``.
+    """
+    lengths = record_ends(starts, end) - starts
+    left = len(block) - end
+    if not (final and left):
+        return framed(block, starts, lengths, end)
+    if partial == "refuse":
+        raise incomplete(end, left, None)
+    if partial == "keep":
+        starts, lengths = np.append(starts, end), np.append(lengths, left)
+    return framed(block, starts, lengths, len(block), partial=1)
+
+
+def record_ends(starts: Positions, end: int) -> Positions:
+    """Return where records end that stand without a gap between them, the last of which ends at ``end``."""
+    return np.append(starts[1:], end)[: len(starts)]
+
+
 def positions(values: list[int]) -> Positions:
     """Return a list as positions."""
     return np.array(values, np.int64)

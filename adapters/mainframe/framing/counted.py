@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from adapters.mainframe.copybook.layout import Column, Dependency, Group, Layout, Place, Table
-from adapters.mainframe.framing.base import Framed, FramingError, Partial, framed, hexadecimal, incomplete, positions
+from adapters.mainframe.framing.base import Framed, FramingError, Partial, hexadecimal, in_a_row, positions
 from adapters.mainframe.framing.remembered import Remembered
 from adapters.mainframe.profile import Profile
 from adapters.mainframe.records import Bytes
@@ -62,16 +60,7 @@ class Counted:
                 break
             starts.append(position)
             position = following
-        begins = positions(starts)
-        lengths = np.append(begins[1:], position)[: len(begins)] - begins
-        left = until - position
-        if not (final and left):
-            return framed(block, begins, lengths, position)
-        if self._partial == "refuse":
-            raise incomplete(position, left, None)
-        if self._partial == "keep":
-            begins, lengths = np.append(begins, position), np.append(lengths, left)
-        return framed(block, begins, lengths, until, partial=1)
+        return in_a_row(block, positions(starts), position, final=final, partial=self._partial)
 
 
 class _NotAllHere(Exception):

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-import numpy as np
 import pyarrow as pa
 
 from adapters.mainframe import expressions
@@ -20,9 +19,8 @@ from adapters.mainframe.framing.base import (
     Framed,
     FramingError,
     Partial,
-    framed,
     hexadecimal,
-    incomplete,
+    in_a_row,
     positions,
 )
 from adapters.mainframe.framing.remembered import Datum, Remembered
@@ -98,16 +96,10 @@ class ByLength:
                 break
             starts.append(position)
             position = following
-        words = positions(starts)
-        lengths = np.append(words[1:], position)[: len(words)] - words
-        left = until - position
-        if not (final and left):
-            return framed(block, words, lengths, position)
-        if left >= start + head and self._partial == "keep":
-            return framed(block, np.append(words, position), np.append(lengths, left), until, partial=1)
-        if self._partial == "refuse" and (self._strict or left >= start + head):
-            raise incomplete(position, left, None)
-        return framed(block, words, lengths, until, partial=1)
+        partial = self._partial
+        if until - position < start + head and not (partial == "refuse" and self._strict):
+            partial = "drop"
+        return in_a_row(block, positions(starts), position, final=final, partial=partial)
 
     def _reach(self, length: int) -> int:
         """Return the bytes from the start of the record to the next one's."""
