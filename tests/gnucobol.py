@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
@@ -45,7 +45,7 @@ class Compiler:
             cwd=self.folder,
             env={**os.environ, **environment},
             capture_output=True,
-            text=True,
+            encoding="latin-1",
             timeout=60,
             check=False,
         )
@@ -188,8 +188,10 @@ def program(records: Sequence[Record], statements: Sequence[str], *, organizatio
     ]
     files = []
     for record in records:
-        files += [f"FD  F-{record.name}{' RECORD IS VARYING' if record.variable else ''}."]
+        files += [f"FD  F-{record.name}{' RECORD IS VARYING DEPENDING ON W-LENGTH' if record.variable else ''}."]
         files += [f'    COPY "{record.name}.cpy".']
+        if record.variable:  # to be written when its counters are EBCDIC, which a program cannot count by
+            files += [f"01  A-{record.name} PIC X(4000)."]
     return sentences(*_HEAD, *selects, "DATA DIVISION.", "FILE SECTION.", *files, *_WORK, *statements, "    STOP RUN.")
 
 
@@ -213,6 +215,7 @@ _HEAD = (
 )
 _WORK = (
     "WORKING-STORAGE SECTION.",
+    "01  W-LENGTH PIC 9(5) COMP-5.",
     "01  W-SHOWN PIC -(18)9.9(18).",
     "01  W-FROM USAGE POINTER.",
     "01  W-FROM-N REDEFINES W-FROM PIC S9(18) COMP-5.",
@@ -232,8 +235,11 @@ def writing(record: Record, *, ebcdic: bool) -> list[str]:
             if item.literals:
                 lines.append(f"    MOVE {row.literals[item.name, index]} TO {name_of(item, index)}.")
         lines += showing(fields)
-        lines += translated(fields, "ASC TO EBC") if ebcdic else []
-        lines.append(f"    WRITE {record.name}.")
+        if record.variable:
+            lines.append(f"    MOVE LENGTH OF {record.name} TO W-LENGTH.")
+        if ebcdic:  # the last first: where a field is hangs on the counters before it
+            lines += translated(fields[::-1], "ASC TO EBC")
+        lines.append(f"    WRITE {'A-' if record.variable else ''}{record.name}.")
     return [*lines, f"    CLOSE F-{record.name}."]
 
 
@@ -247,7 +253,7 @@ def reading(record: Record, *, ebcdic: bool) -> list[str]:
         if ebcdic:  # the counters first: they say where the others are
             lines += translated(counters, "EBC TO ASC") + translated(fields, "EBC TO ASC")
         lines += showing(list(record.fields(row.counts)))
-    lines.append(f'    READ F-{record.name} NOT AT END DISPLAY "one record more".')
+    lines.append(f'    READ F-{record.name} AT END CONTINUE NOT AT END DISPLAY "one record more".')
     return [*lines, f"    CLOSE F-{record.name}."]
 
 
@@ -427,7 +433,10 @@ def text(random: Random, name: str) -> Item:
     return Item(name=name, clauses=clauses, kind="text", characters=True, literals=tuple(literals))
 
 
-KINDS = (
+Kind = Callable[[Random, str], Item]
+"""Makes up a field of this name."""
+
+KINDS: tuple[Kind, ...] = (
     text, display_number, display_number, scaled_number, binary_number, binary_number, packed_number, packed_number,
     float_number, edited_number,
 )  # fmt: skip
@@ -445,31 +454,38 @@ class Inventor:
         self._numbers += 1
         return f"{letter}-{self._numbers}"
 
-    def record(self, *, fields: int = 12, tables: bool = True, depending: bool = False, rows: int = 3) -> Record:
+    def record(
+        self,
+        *,
+        fields: int = 12,
+        kinds: Sequence[Kind] = KINDS,
+        depending: bool = False,
+        rows: int = 3,
+    ) -> Record:
         """Return a record with groups and tables; with tables DEPENDING ON, which are never nested, if asked."""
         items: list[Item] = []
         while sum(1 for item in items for _ in item.walk()) < fields:
             if depending and self.random.random() < 0.4:
-                counter = Item(name=self.name("N"), clauses=self.random.choice(COUNTERS), kind="number")
-                if "COMP" not in counter.clauses:
-                    counter = replace(counter, characters=True)
+                clauses = self.random.choice(COUNTERS)
+                characters = "COMP" not in clauses
+                counter = Item(name=self.name("N"), clauses=clauses, kind="number", characters=characters)
                 items.append(counter)
                 most = self.random.randint(1, 5)
-                items.append(replace(self._item(1, tables=False), occurs=most, counter=counter.name))
+                items.append(replace(self._item(kinds, 1), occurs=most, counter=counter.name))
             else:
-                items.append(self._item(2, tables=tables))
+                items.append(self._item(kinds, 2))
         record = Record(name=self.name("R"), items=tuple(items), variable=depending)
         return replace(record, rows=tuple(self._row(record) for _ in range(rows)))
 
-    def _item(self, depth: int, *, tables: bool) -> Item:
+    def _item(self, kinds: Sequence[Kind], depth: int) -> Item:
         random = self.random
-        occurs = random.randint(2, 3) if tables and random.random() < 0.2 else 1
+        occurs = random.randint(2, 3) if random.random() < 0.2 else 1
         if depth and random.random() < 0.25:
-            children = tuple(self._item(depth - 1, tables=tables) for _ in range(random.randint(1, 3)))
+            children = tuple(self._item(kinds, depth - 1) for _ in range(random.randint(1, 3)))
             return Item(name=self.name("G"), children=children, occurs=occurs)
         if depth == 2 and random.random() < 0.05:
             return Item(name="FILLER", clauses=f"PIC X({random.randint(1, 4)})")
-        return replace(random.choice(KINDS)(random, self.name("F")), occurs=occurs)
+        return replace(random.choice(kinds)(random, self.name("F")), occurs=occurs)
 
     def structure(self) -> Record:
         """Return a record of groups, tables, redefinitions and slack bytes, to which nothing is moved."""

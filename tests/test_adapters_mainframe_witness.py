@@ -13,13 +13,16 @@ from decimal import Decimal
 from pathlib import Path
 
 import gnucobol
+import pyarrow as pa
 import pytest
 from gnucobol import Compiler, Index, Inventor, Item, Record
 from servers import NotInstalled
 
+from adapters.mainframe import encoder
 from adapters.mainframe.assemble import layout_of
 from adapters.mainframe.copybook import placing
-from adapters.mainframe.copybook.layout import Column, Group, Table
+from adapters.mainframe.copybook.layout import Column, Group, Layout, Table
+from adapters.mainframe.encoder import WriteOptions
 from adapters.mainframe.options import MainframeOptions
 from adapters.mainframe.reader import Reader
 
@@ -41,15 +44,20 @@ def compiler(tmp_path: Path) -> Compiler:
         pytest.skip(str(error))
 
 
-def read(folder: Path, record: Record, **options: object) -> list[dict[str, object]]:
+def options_of(record: Record, options: Mapping[str, object]) -> MainframeOptions:
+    """Return the options that read a record's file."""
+    files = {"path": f"{record.name}.dat", "copybook": f"{record.name}.cpy"}
+    return MainframeOptions.model_validate({**files, **AS_WRITTEN, **options})
+
+
+def read(folder: Path, record: Record, **options: object) -> tuple[Layout, pa.Table]:
     """Return the rows of a record's file as the adapter reads it; fails if a value cannot be read."""
-    given = MainframeOptions.model_validate(
-        {"path": f"{record.name}.dat", "copybook": f"{record.name}.cpy", **AS_WRITTEN, **options}
-    )
-    reader = Reader(given, layout_of(given, folder), folder)
+    given = options_of(record, options)
+    layout = layout_of(given, folder)
+    reader = Reader(given, layout, folder)
     batches = list(reader.read([folder / given.path]))
     assert [batch.unreadable for batch in batches if batch.unreadable] == []
-    return [row for batch in batches for row in batch.rows.to_pylist()]
+    return layout, pa.Table.from_batches([batch.rows for batch in batches], reader.schema)
 
 
 def values(row: Mapping[str, object], items: Sequence[Item]) -> Iterator[tuple[str, Index, object]]:
@@ -118,14 +126,122 @@ def save_copybooks(folder: Path, records: Sequence[Record]) -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_what_a_program_writes_is_read(compiler, seed):
+def test_what_a_program_writes_is_read_and_what_we_write_it_reads(compiler, seed):
     inventor = Inventor(seed)
-    records = [inventor.record(rows=3) for _ in range(12)]
-    save_copybooks(compiler.folder, records)
-    statements = [line for record in records for line in gnucobol.writing(record, ebcdic=True)]
-    said = witnessed(records, compiler.run("writes", gnucobol.program(records, statements)))
+    there_and_back(compiler, [inventor.record() for _ in range(12)])
+
+
+@pytest.mark.parametrize("sign", ["ASCII", "EBCDIC"])
+def test_files_of_ascii(compiler, sign):
+    """GnuCOBOL's own way is a minus in p to y; -fsign=EBCDIC makes it } and J to R, as translation does."""
+    inventor = Inventor(5)
+    records = [inventor.record() for _ in range(8)]
+    flags = (*gnucobol.IBM, f"-fsign={sign}")
+    there_and_back(
+        compiler, records, *flags, ebcdic=False, encoding="ascii", code_page="us-ascii", back=sign == "EBCDIC"
+    )
+
+
+@pytest.mark.parametrize(
+    ("form", "options"),
+    [
+        ("0", {}),  # two bytes of length, two of zero
+        ("2", {"rdw_endian": "little"}),  # four bytes of length, little-endian
+    ],
+)
+def test_variable_records_with_tables_depending_on(compiler, form, options):
+    inventor = Inventor(int(form))
+    records = [inventor.record(depending=True, rows=4) for _ in range(8)]
+    there_and_back(compiler, records, COB_VARSEQ_FORMAT=form, record_format="V", rdw_includes_itself=False, **options)
+
+
+@pytest.mark.parametrize(
+    ("form", "options", "prefix"),
+    [
+        ("1", {"record_format": "V", "rdw_includes_itself": False}, ""),  # four bytes of length, big-endian
+        ("3", {"record_format": "length-field", "length_field": "PREFIX + 2"}, "    05 PREFIX PIC 9(4) COMP."),
+        ("3", {"record_format": "counted"}, "    05 PREFIX PIC 9(4) COMP."),  # the tables tell how long a record is
+    ],
+)
+def test_variable_records_behind_other_lengths(compiler, form, options, prefix):
+    inventor = Inventor(7)
+    records = [inventor.record(depending=True, rows=4) for _ in range(6)]
+    said = witnessed(records, write(compiler, records, COB_VARSEQ_FORMAT=form))
     for record in records:
-        assert differences(record, said[record.name], read(compiler.folder, record)) == []
+        head, _, rest = record.copybook.partition(".\n")
+        (compiler.folder / f"{record.name}.cpy").write_text(f"{head}.\n       {prefix}\n{rest}")
+        _, rows = read(compiler.folder, record, **options)
+        assert differences(record, said[record.name], rows.to_pylist()) == []
+
+
+@pytest.mark.parametrize("fixed", ["TRUE", "FALSE"])
+def test_lines(compiler, fixed):
+    """Without COB_LS_FIXED a program leaves out the spaces at the end of a line."""
+    inventor = Inventor(8)
+    kinds = (gnucobol.text, gnucobol.display_number, gnucobol.edited_number)
+    records = [inventor.record(kinds=kinds, rows=5) for _ in range(6)]
+    said = witnessed(
+        records, write(compiler, records, ebcdic=False, organization="LINE SEQUENTIAL", COB_LS_FIXED=fixed)
+    )
+    for record in records:
+        _, rows = read(
+            compiler.folder, record, record_format="text", encoding="ascii", code_page="us-ascii", trim="right"
+        )
+        trimmed = [[(*place, trimmed_right(value)) for *place, value in row] for row in said[record.name]]
+        assert differences(record, trimmed, rows.to_pylist()) == []
+
+
+def trimmed_right(value: object) -> object:
+    return value.rstrip(" ") or None if isinstance(value, str) else value
+
+
+def test_tables_at_their_full_length(compiler):
+    """Without -fodoslide a table takes the room of its maximum, whatever it holds."""
+    inventor = Inventor(9)
+    records = [inventor.record(depending=True, rows=4) for _ in range(6)]
+    flags = [flag for flag in gnucobol.IBM if flag != "-fodoslide"]
+    said = witnessed(records, write(compiler, records, *flags))
+    for record in records:
+        _, rows = read(compiler.folder, record, record_format="V", rdw_includes_itself=False, shift_after_tables=False)
+        assert differences(record, said[record.name], rows.to_pylist()) == []
+
+
+def write(
+    compiler: Compiler,
+    records: Sequence[Record],
+    *flags: str,
+    ebcdic: bool = True,
+    organization: str = "SEQUENTIAL",
+    **variables: str,
+) -> list[str]:
+    """Let a program write records; return what it prints of them."""
+    save_copybooks(compiler.folder, records)
+    statements = [line for record in records for line in gnucobol.writing(record, ebcdic=ebcdic)]
+    source = gnucobol.program(records, statements, organization=organization)
+    return compiler.run("WRITES", source, *flags, **variables)
+
+
+def there_and_back(
+    compiler: Compiler,
+    records: Sequence[Record],
+    *flags: str,
+    ebcdic: bool = True,
+    back: bool = True,
+    COB_VARSEQ_FORMAT: str = "0",
+    **options: object,
+) -> None:
+    """Let a program write and print records and read them; write what was read, and let a program print that."""
+    variables = {"COB_VARSEQ_FORMAT": COB_VARSEQ_FORMAT}
+    printed = write(compiler, records, *flags, ebcdic=ebcdic, **variables)
+    said = witnessed(records, printed)
+    for record in records:
+        layout, rows = read(compiler.folder, record, **options)
+        assert differences(record, said[record.name], rows.to_pylist()) == []
+        how = WriteOptions.of(options_of(record, options))
+        encoder.write(compiler.folder / f"{record.name}.dat", layout, rows, how)
+    if back:
+        statements = [line for record in records for line in gnucobol.reading(record, ebcdic=ebcdic)]
+        assert compiler.run("READS", gnucobol.program(records, statements), *flags, **variables) == printed
 
 
 @pytest.mark.parametrize("seed", range(4))
