@@ -192,12 +192,12 @@ class Hierarchy:
         kinds = self._ordered(records.within(*self._trim), values)
         starts = np.flatnonzero(kinds == self._family.roots[0])
         if not len(starts) and not final:
-            return [], (*before, *([_detached(records)] if len(records) else []))
+            return [], (*before, records.detached())
         first = int(starts[0]) if len(starts) else len(records)
         last = len(records) if final else int(starts[-1])
-        begun = _joined([*before, records.only(slice(0, first))])
+        begun = Records.joined([*before, records.only(slice(0, first)).detached()])
         nested = [self._rows(part) for part in (begun, records.only(slice(first, last))) if len(part)]
-        return nested, () if final else (_detached(records.only(slice(last, None))),)
+        return nested, () if final else (records.only(slice(last, None)).detached(),)
 
     def _ordered(self, records: Records, values: pa.StringArray) -> Kinds:
         """Return the kind of each record, as the family numbers it."""
@@ -391,27 +391,6 @@ def _kept(kinds: Kinds, root: int, parents: Positions, family: Family) -> Mask:
             own = kinds == kind
             kept[own] = (parents[own] >= 0) & kept[parents[own]]
     return kept
-
-
-def _detached(records: Records) -> Records:
-    """Return records in bytes of their own, as those of the chunk are about to be overwritten."""
-    first, end = int(records.starts.min()), int((records.starts + records.lengths).max())
-    return replace(records, data=records.data[first:end].copy(), starts=records.starts - first)
-
-
-def _joined(parts: Sequence[Records]) -> Records:
-    """Return records of several chunks as one chunk."""
-    if len(parts) == 1:
-        return parts[0]
-    parts = [*parts[:-1], *([_detached(parts[-1])] if len(parts[-1]) else [])]
-    shifts = np.cumsum([0, *(len(part.data) for part in parts)])
-    return Records(
-        data=np.concatenate([part.data for part in parts]),
-        starts=np.concatenate([part.starts + shift for part, shift in zip(parts, shifts, strict=False)]),
-        lengths=np.concatenate([part.lengths for part in parts]),
-        numbers=np.concatenate([part.numbers for part in parts]),
-        offsets=np.concatenate([part.offsets for part in parts]),
-    )
 
 
 def _some(active: Mapping[str, Mask], rows: Positions) -> dict[str, Mask]:

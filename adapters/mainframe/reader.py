@@ -24,7 +24,7 @@ from adapters.mainframe.files import Blocks, Compression
 from adapters.mainframe.framing.base import LARGEST_RECORD
 from adapters.mainframe.framing.fixed import Fixed, uneven_remedy
 from adapters.mainframe.options import MainframeOptions
-from adapters.mainframe.records import Records
+from adapters.mainframe.records import Records, offsets_of, spread
 from adapters.mainframe.rows import Made, Rows
 from foundation.errors import ConfigurationError, Location, Problem, SourceError
 
@@ -237,7 +237,7 @@ class Reader:
             if self._trailer is not None and part.end is None and len(records):
                 if pending is not None:
                     yield self._of_length(pending, self.counts)
-                pending, records = _detached(records.only(slice(-1, None))), records.only(slice(0, -1))
+                pending, records = records.only(slice(-1, None)).detached(), records.only(slice(0, -1))
             yield self._of_length(records, self.counts)
         if pending is not None and self._trailer is not None:
             self._take_end(part.path, "trailer", self._trailer.row(pending))
@@ -463,18 +463,10 @@ def _slices(count: int, most: int) -> Iterator[tuple[int, int]]:
         yield piece * count // pieces, (piece + 1) * count // pieces
 
 
-def _detached(record: Records) -> Records:
-    """Return one record with its bytes copied, so that it outlives the block."""
-    start, length = int(record.starts[0]), int(record.lengths[0])
-    return replace(record, data=record.data[start : start + length].copy(), starts=np.zeros(1, np.int64))
-
-
 def _bytes(records: Records) -> pa.BinaryArray:
     """Return the bytes of every record."""
-    offsets = np.zeros(len(records) + 1, np.int32)
-    np.cumsum(records.lengths, out=offsets[1:])
-    places = np.arange(offsets[-1], dtype=np.int64) + np.repeat(records.starts - offsets[:-1], records.lengths)
-    data = records.data[places]
+    offsets = offsets_of(records.lengths).astype(np.int32)
+    data = records.data[spread(records.starts, records.lengths)]
     return pa.Array.from_buffers(pa.binary(), len(records), [None, pa.py_buffer(offsets), pa.py_buffer(data)])
 
 

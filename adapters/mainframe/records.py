@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -43,6 +44,20 @@ class Records:
             lengths=np.full(count, length, np.int64),
         )
 
+    @classmethod
+    def joined(cls, parts: Sequence[Records]) -> Records:
+        """Return the records of several chunks as one chunk; of a single one no byte is copied."""
+        if len(parts) == 1:
+            return parts[0]
+        shifts = offsets_of(np.array([len(part.data) for part in parts], np.int64))[:-1]
+        return cls(
+            data=np.concatenate([part.data for part in parts]),
+            starts=np.concatenate([part.starts + shift for part, shift in zip(parts, shifts, strict=True)]),
+            lengths=np.concatenate([part.lengths for part in parts]),
+            numbers=np.concatenate([part.numbers for part in parts]),
+            offsets=np.concatenate([part.offsets for part in parts]),
+        )
+
     def __len__(self) -> int:
         return len(self.starts)
 
@@ -61,3 +76,28 @@ class Records:
         if not start and not end:
             return self
         return replace(self, starts=self.starts + start, lengths=np.maximum(self.lengths - (start + end), 0))
+
+    def detached(self) -> Records:
+        """Return the records in bytes of their own, as those of the chunk are about to be overwritten."""
+        if not len(self):
+            return replace(self, data=self.data[:0])
+        first, end = int(self.starts.min()), int((self.starts + self.lengths).max())
+        return replace(self, data=self.data[first:end].copy(), starts=self.starts - first)
+
+
+NO_RECORDS = Records(data=np.empty(0, np.uint8), starts=_NONE, lengths=_NONE)
+
+
+def offsets_of(counts: Positions) -> Positions:
+    """Return where the elements of each row begin among all elements, and behind the last: one more than rows."""
+    offsets = np.zeros(len(counts) + 1, np.int64)
+    np.cumsum(counts, out=offsets[1:])
+    return offsets
+
+
+def spread(firsts: Positions, counts: Positions, step: int = 1) -> Positions:
+    """Return ``first, first + step, …`` for every row, as many as the row's count, one row after the other."""
+    offsets = offsets_of(counts)
+    result = np.repeat(firsts - offsets[:-1] * step, counts)
+    result += np.arange(offsets[-1]) * step
+    return result

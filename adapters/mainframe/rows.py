@@ -13,8 +13,8 @@ from adapters.mainframe.copybook.layout import Layout
 from adapters.mainframe.decoder import Decoder, UnreadableRows
 from adapters.mainframe.hierarchy import Hierarchy, Nested, Open, RelatedTable
 from adapters.mainframe.options import MainframeOptions
-from adapters.mainframe.records import Records
-from adapters.mainframe.segments import NO_RECORDS, Segments, Selected
+from adapters.mainframe.records import NO_RECORDS, Records
+from adapters.mainframe.segments import Segments, Selected
 from foundation.errors import ConfigurationError, Problem
 
 Trim = tuple[int, int]  # bytes of a record before its first field, and after its last

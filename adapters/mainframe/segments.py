@@ -23,7 +23,7 @@ from adapters.mainframe import expressions, options
 from adapters.mainframe.copybook.layout import Column, Field, Group, Layout, walk
 from adapters.mainframe.decoder import Decoder
 from adapters.mainframe.expressions import Expression
-from adapters.mainframe.records import Mask, Positions, Records
+from adapters.mainframe.records import NO_RECORDS, Mask, Positions, Records
 from foundation.errors import ConfigurationError, Problem
 
 OTHERS = "_"
@@ -263,9 +263,6 @@ def generated(prefix: str | None, file: int, numbers: Positions) -> pa.StringArr
 def _last(places: Positions, wanted: Mask) -> Positions:
     """Return for each record the position of the last wanted one up to and with it; -1 where there is none."""
     return np.maximum.accumulate(np.where(wanted, places, -1)) if len(places) else places
-
-
-NO_RECORDS = Records(data=np.zeros(0, np.uint8), starts=np.zeros(0, np.int64), lengths=np.zeros(0, np.int64))
 
 
 def _problem(message: str, remedy: str) -> ConfigurationError:

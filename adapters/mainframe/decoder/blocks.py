@@ -12,8 +12,8 @@ from adapters.mainframe.copybook.layout import Column, Table
 from adapters.mainframe.decoder.faults import Faults
 from adapters.mainframe.decoder.frames import Frame, Window
 from adapters.mainframe.decoder.nodes import FieldNode, GroupNode, Node, TableNode
-from adapters.mainframe.decoder.positions import Located, Tables, ends_of, rows_where, spread
-from adapters.mainframe.records import Mask, Positions
+from adapters.mainframe.decoder.positions import Located, Tables, rows_where
+from adapters.mainframe.records import Mask, Positions, offsets_of, spread
 
 
 @dataclass(slots=True)
@@ -131,7 +131,7 @@ class Reading:
         for table, elements, number in made.tables:
             if number < 0:
                 inner = self._elements(table, tables[table], frame)
-                offsets = ends_of(tables[table].counts)
+                offsets = offsets_of(tables[table].counts)
                 result.tables[table] = Elements(offsets, self.read(elements, inner, tables[table].inner))
             else:
                 low = table.column.place.offset - made.spans[number].low

@@ -26,7 +26,7 @@ from adapters.mainframe.decoder.faults import Faults
 from adapters.mainframe.decoder.frames import Frame
 from adapters.mainframe.decoder.nodes import Counter, FieldNode, GroupNode, Node, TableNode
 from adapters.mainframe.profile import Profile
-from adapters.mainframe.records import Mask, Positions
+from adapters.mainframe.records import Mask, Positions, offsets_of, spread
 
 _UNFIT = -1  # a count that no table has
 
@@ -43,7 +43,7 @@ class Located:
 
     def take(self, rows: Positions) -> Located:
         """Return the table in some rows, in their order."""
-        offsets = ends_of(self.counts)
+        offsets = offsets_of(self.counts)
         counts = self.counts[rows]
         picked = spread(offsets[rows], counts)
         return Located(
@@ -56,21 +56,6 @@ class Located:
 
 
 Tables = dict[TableNode, Located]
-
-
-def ends_of(counts: Positions) -> Positions:
-    """Return where the elements of each row begin among all elements, and behind the last: one more than rows."""
-    offsets = np.zeros(len(counts) + 1, np.int64)
-    np.cumsum(counts, out=offsets[1:])
-    return offsets
-
-
-def spread(firsts: Positions, counts: Positions, step: int = 1) -> Positions:
-    """Return ``first, first + step, …`` for every row, as many as the row's count, one row after the other."""
-    offsets = ends_of(counts)
-    result = np.repeat(firsts - offsets[:-1] * step, counts)
-    result += np.arange(offsets[-1]) * step
-    return result
 
 
 @dataclass(slots=True, kw_only=True)
@@ -164,7 +149,7 @@ class Locating:
 
     def _step(self, table: TableNode, frame: Frame, starts: Positions, counts: Positions) -> Located:
         """Go through the elements one after the other: the first of every row, then the second, and so on."""
-        offsets = ends_of(counts)
+        offsets = offsets_of(counts)
         elements = np.empty(offsets[-1], np.int64)
         at, steps = starts.copy(), []
         for number in range(int(counts.max(initial=0))):

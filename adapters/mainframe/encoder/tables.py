@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from adapters.mainframe.copybook.layout import Column, Dependency, Field, Group, Layout, Output, Table, plain
 from adapters.mainframe.encoder.fields import EncodeError, misfit
-from adapters.mainframe.records import Mask, Positions
+from adapters.mainframe.records import Mask, Positions, offsets_of, spread
 from foundation.errors import did_you_mean
 
 Path = tuple[str, ...]
@@ -81,9 +81,7 @@ class Elements:
     def only(self, rows: Positions) -> Elements:
         """Return the elements of some of the rows."""
         counts = self.counts[rows]
-        starts = np.cumsum(self.counts) - self.counts
-        shift = np.repeat(starts[rows] - (np.cumsum(counts) - counts), counts)
-        return Elements(counts, self.frame.only(np.arange(len(shift), dtype=np.int64) + shift))
+        return Elements(counts, self.frame.only(spread(offsets_of(self.counts)[rows], counts)))
 
 
 @dataclass(slots=True)
@@ -217,7 +215,7 @@ class _Matching:
         """Return the counts, at most as many as the table has room for where the profile cuts off the rest."""
         if not self._lenient or not (counts > table.most).any():
             return counts
-        places = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
+        places = spread(np.zeros(len(counts), np.int64), counts)
         keep = pa.array(places < table.most)
         inner.given = {path: array.filter(keep) for path, array in inner.given.items()}
         return np.minimum(counts, table.most)

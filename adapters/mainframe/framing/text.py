@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from adapters.mainframe.framing.base import Framed, framed, positions
-from adapters.mainframe.records import Bytes, Mask, Positions
+from adapters.mainframe.records import Bytes, Mask, Positions, spread
 
 LineEnd = Literal["lf", "any"]
 
@@ -103,7 +103,7 @@ class CutLines:
         else:
             pieces[-1] = max((here - self._window) // self._length + 1, 0)
         counts = pieces + 1
-        within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        within = spread(np.zeros(len(counts), np.int64), counts)
         begins = np.repeat(starts, counts) + within * self._length
         lengths = np.where(within < np.repeat(pieces, counts), self._length, np.repeat(texts, counts) - begins)
         rest = len(block) if final else int(begins[-1])
