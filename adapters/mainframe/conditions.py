@@ -35,6 +35,8 @@ class ConditionColumn:
     def values(self, rows: pa.RecordBatch) -> pa.Array:
         """Return for every row the first name that holds; null where none does."""
         column = rows.column(self.of)
+        if pa.types.is_string(column.type):
+            column = pc.utf8_rtrim(column, " ")  # COBOL compares as if the shorter went on with spaces
         names = pa.nulls(len(column), pa.string())
         for condition in reversed(self.conditions):
             names = pc.if_else(self._holds(column, condition), pa.scalar(condition.name), names)
@@ -48,7 +50,8 @@ class ConditionColumn:
 
     def _compared(self, column: pa.Array, first: str, last: str | None) -> pa.BooleanArray:
         if first in _BLANK:
-            return column.is_null()
+            blank = column.is_null()
+            return pc.or_(blank, self._compared(column, "", None)) if pa.types.is_string(column.type) else blank
         made: Callable[[str], pa.Scalar] = self._text if pa.types.is_string(column.type) else _number
         if last is None:
             return pc.fill_null(pc.equal(column, made(first)), False)
