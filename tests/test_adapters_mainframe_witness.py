@@ -8,6 +8,7 @@ with P in the picture, national characters (it stores one byte for each and a sp
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -19,12 +20,11 @@ from gnucobol import Compiler, Index, Inventor, Item, Record
 from servers import NotInstalled
 
 from adapters.mainframe import encoder
-from adapters.mainframe.assemble import layout_of
 from adapters.mainframe.copybook import placing
 from adapters.mainframe.copybook.layout import Column, Group, Layout, Table
 from adapters.mainframe.encoder import WriteOptions
 from adapters.mainframe.options import MainframeOptions
-from adapters.mainframe.reader import Reader
+from adapters.mainframe.source import Source
 
 AS_WRITTEN = {
     "columns": "nested",
@@ -53,11 +53,10 @@ def options_of(record: Record, options: Mapping[str, object]) -> MainframeOption
 def read(folder: Path, record: Record, **options: object) -> tuple[Layout, pa.Table]:
     """Return the rows of a record's file as the adapter reads it; fails if a value cannot be read."""
     given = options_of(record, options)
-    layout = layout_of(given, folder)
-    reader = Reader(given, layout, folder)
-    batches = list(reader.read([folder / given.path]))
+    source = Source(given, folder)
+    batches = list(source.read([folder / given.path]))
     assert [batch.unreadable for batch in batches if batch.unreadable] == []
-    return layout, pa.Table.from_batches([batch.rows for batch in batches], reader.schema)
+    return source.layout, pa.Table.from_batches([batch.rows for batch in batches], source.schema)
 
 
 def values(row: Mapping[str, object], items: Sequence[Item]) -> Iterator[tuple[str, Index, object]]:
@@ -242,6 +241,66 @@ def there_and_back(
     if back:
         statements = [line for record in records for line in gnucobol.reading(record, ebcdic=ebcdic)]
         assert compiler.run("READS", gnucobol.program(records, statements), *flags, **variables) == printed
+
+
+@pytest.mark.parametrize("trim", ["both", "right", "none"])
+def test_kinds_of_records_views_of_their_bytes_and_names_of_values(compiler, trim):
+    """Three level 01 in one file, REDEFINES, 66 RENAMES, 88 and DEPENDING ON, in a program written by hand."""
+    for source in COBOL.iterdir():
+        shutil.copy(source, compiler.folder)
+    printed = compiler.run("ORDERS", (COBOL / "ORDERS.cob").read_text())
+    source = Source(ORDERS.model_copy(update={"trim": trim}), compiler.folder)
+    batches = list(source.read([compiler.folder / "ORDERS.dat"]))
+    assert [batch.unreadable for batch in batches] == [()]
+    rows = batches[0].rows.to_pylist()
+    said = list(said_of_orders(printed))
+    assert len(rows) == len(said) == 41
+    for row, record in zip(rows, said, strict=True):
+        found = {name: value for name, value in row.items() if value is not None}
+        if "ORDER-NUMBER" not in record:
+            found.pop("colour", None)  # of another kind of record; blank is what NO-COLOUR is the name for
+        assert [name for name in found.keys() ^ record.keys() if record.get(name) != ""] == []
+        assert {name: (value, record[name]) for name, value in found.items() if not same(value, record[name])} == {}
+
+
+def same(value: object, printed: object) -> bool:
+    if isinstance(value, list) and isinstance(printed, list):
+        return len(value) == len(printed) and all(map(same, value, printed))
+    if isinstance(value, str | None):
+        return (value or "").strip() == printed
+    return value == Decimal(str(printed))
+
+
+COBOL = Path(__file__).parent / "cobol"
+ORDERS = MainframeOptions.model_validate(
+    {
+        "path": "ORDERS.dat",
+        "copybook": "ORDERS.cpy",
+        "record_format": "V",
+        "rdw_includes_itself": False,
+        "code_page": "cp1047",
+        "segments": {
+            "field": "KIND",
+            "groups": {"ORDER-HEADER": ["H"], "ORDER-LINE": ["L"], "ORDER-NOTE": ["N"]},
+        },
+        "add": {
+            "record_length": "BYTES",
+            "conditions": {"PROGRESS": "progress", "COLOUR": "colour", "AMOUNT": "amount"},
+        },
+    }
+)
+
+
+def said_of_orders(printed: Sequence[str]) -> Iterator[dict[str, object]]:
+    """Yield what a program printed of each record, as ``NAME=value``; a name that comes again is of a table."""
+    for record in "\n".join(printed).split("RECORD\n")[1:]:
+        fields: dict[str, list[str]] = {}
+        for line in record.splitlines():
+            name, _, value = line.partition("=")
+            fields.setdefault(name, []).append(value.strip())
+        if fields["KIND"] != ["H"]:
+            del fields["KIND"]  # the field is one of the header
+        yield {name: values if name in ("PRICE-DIGIT", "LETTER") else values[0] for name, values in fields.items()}
 
 
 @pytest.mark.parametrize("seed", range(4))
