@@ -187,6 +187,43 @@ def test_names_tell_their_code_page(page: str) -> None:
     assert len(alike) <= 8  # of 24
 
 
+@pytest.mark.parametrize("page", ["cp037", "cp273", "cp297", "cp500", "cp1140", "cp1141", "cp1144", "cp1147"])
+def test_signs_in_addresses_and_before_amounts_tell_their_code_page(page: str) -> None:
+    text = "jan.smit@post.example  een café in België  vragen@voorbeeld.example  "
+    text += "€ 12,50  €7  " if page.startswith("cp11") else ""
+    content = np.frombuffer(codepages.get(page).encode(text * 20), np.uint8)
+    guesses = code_pages(content)
+    alike = [guess.options["code_page"] for guess in guesses if guess.score >= guesses[0].score - 1e-9]
+    assert page in alike
+    assert ("cp037" in alike) == (page in ("cp037", "cp500"))
+    assert ("cp1140" in alike) == (page in ("cp037", "cp500", "cp1140"))
+
+
+def test_numbers_are_not_taken_for_text() -> None:
+    numbers = b"".join(bytes([0x31, 0x60 + n, 0x55, 0x57, 0x76, 0x9F]) + b"\xc1\x40\x40" for n in range(16))
+    [guess] = code_pages(np.frombuffer(numbers * 10, np.uint8))
+    assert guess.options == {"code_page": "cp037"}
+    assert "nothing in the sample" in guess.reasons[0]
+    [guess] = code_pages(np.frombuffer(b"\x55\x40\x9f\x40\x76\x40" * 50, np.uint8))
+    assert guess.options == {"code_page": "cp037"}
+    assert "can be letters of words" in guess.reasons[0]
+
+
+def test_text_in_a_table_of_any_length_tells_its_code_page(tmp_path: Path) -> None:
+    known = layout(LINES, code_page="cp273")
+    table = pa.table({"LINE": [["Grüße aus Köln", "Straße und Häuser"][: n % 3] for n in range(60)]})
+    content = encode(known, table, WriteOptions(record_format="V"))
+    found = probed(tmp_path, content, known)
+    assert found.options["code_page"] == "cp273"
+
+
+LINES = """
+       01  RECORD.
+           05  COUNT-1  PIC S9(4) COMP.
+           05  LINE     PIC X(20) OCCURS 0 TO 9 DEPENDING ON COUNT-1.
+"""
+
+
 def test_plain_text_tells_nothing_and_says_so() -> None:
     [guess] = code_pages(np.frombuffer("SMITH  JONES ".encode("cp037") * 20, np.uint8))
     assert guess.options == {"code_page": "cp037"}

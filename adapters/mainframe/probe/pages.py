@@ -1,11 +1,13 @@
 """Which encoding and code page: by the kinds of bytes, and by what stands inside words.
 
 Code pages for one alphabet agree on letters without accents, digits and the space. Where they differ, one page has a
-letter and another a symbol; symbols hardly ever stand between letters, and letters often do.
+letter and another a symbol; symbols hardly ever stand between letters, and letters often do. But @ does in e-mail
+addresses, and a currency stands before amounts: where those have a sign, it counts and not as a letter.
 """
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import cache
 
@@ -52,29 +54,60 @@ def code_pages(text: Bytes) -> list[Guess]:
     Args:
         text: bytes of text fields one after the other, or of the whole sample where fields are not known.
     """
-    telling = np.flatnonzero(_differing()[text][1:-1]) + 1
+    telling = _telling(text)
     if not len(telling):
-        reason = "nothing in the sample tells one code page from another; cp037 is the most common"
-        return [Guess(options={"code_page": "cp037"}, score=0.5, reasons=(reason,))]
+        return [_usual("nothing in the sample tells one code page from another")]
+    signs = _signs(text, telling)
     guesses = []
     for name in CANDIDATES:
         page = codepages.get(name)
-        fitting = _fitting(text, telling, _kinds(page))
-        native = _native(text, telling, page)
-        reasons = [f"{fitting:.0%} of {len(telling):,} bytes on which code pages differ fit the letters beside them"]
+        fitting = _fitting(text, telling, page, signs)
+        native = _native(text, telling, page, signs)
+        reasons = [f"{fitting:.0%} of {len(telling):,} bytes on which code pages differ fit what stands beside them"]
         if native is not None:
-            reasons.append(f"{native:.0%} of them are letters of the languages for which the page was made")
+            reasons.append(f"{native:.0%} of the letters among them are of the languages for which the page was made")
         score = fitting * (1 - _ALPHABET_COUNTS * (1 - (native if native is not None else 0.9)))
+        score *= _SIGN_COUNTS ** sum(page.characters[byte] not in characters for byte, characters in signs.items())
         guesses.append(Guess(options={"code_page": name}, score=score, reasons=tuple(reasons)))
+    best = max(guesses, key=lambda guess: guess.score)
+    if best.score < _ENOUGH:
+        return [_usual(f"of the bytes on which code pages differ at most {best.score:.0%} can be letters of words")]
     return sorted(guesses, key=lambda guess: -guess.score)
 
 
-def _native(text: Bytes, telling: npt.NDArray[np.intp], page: CodePage) -> float | None:
-    """Return the share of the telling bytes that are letters of a national page's own languages."""
+def _usual(reason: str) -> Guess:
+    return Guess(options={"code_page": "cp037"}, score=0.5, reasons=(f"{reason}; cp037 is the most common",))
+
+
+def _telling(text: Bytes) -> npt.NDArray[np.intp]:
+    """Return the places of bytes on which pages differ; not near control characters: those may be parts of numbers."""
+    if not len(text):
+        return np.empty(0, np.intp)
+    controls, around = (text < _LOWEST).astype(np.int8), np.ones(2 * _AROUND + 1, np.int8)
+    near = np.convolve(controls, around)[_AROUND:-_AROUND] > 0
+    return np.flatnonzero((_differing()[text] & ~near)[1:-1]) + 1
+
+
+def _signs(text: Bytes, telling: npt.NDArray[np.intp]) -> dict[int, str]:
+    """Return the bytes that stand mostly where only a sign can: in an e-mail address, before an amount; and which."""
+    shape = text.tobytes().translate(_shapes())
+    usual = np.bincount(text[telling], minlength=256)
+    found: dict[int, str] = {}
+    for characters, pattern in _SIGNS:
+        places = np.fromiter((match.start() for match in pattern.finditer(shape)), np.intp)
+        here = np.bincount(text[np.intersect1d(places, telling)], minlength=256)
+        found |= {int(byte): characters for byte in np.flatnonzero((here >= _OFTEN) & (here * 2 > usual))}
+    return found
+
+
+def _native(text: Bytes, telling: npt.NDArray[np.intp], page: CodePage, signs: dict[int, str]) -> float | None:
+    """Return the share of letters of a national page's own languages among the telling bytes that are no signs."""
     for letters, pages in _ALPHABETS.items():
         if page.name in pages:
+            values = text[telling]
+            values = values[~np.isin(values, list(signs))]
             own = np.array([character.lower() in letters for character in page.characters])
-            return float(np.mean(own[text[telling]]))
+            return float(np.mean(own[values])) if len(values) else 0.0
     return None
 
 
@@ -89,13 +122,26 @@ _ALPHABETS = {
 }
 """The letters that the languages of a national page are written with beyond a to z."""
 
+_SIGNS = (
+    ("@", re.compile(rb"(?<=[wd])x(?=[wd][wd.]*\.w)")),
+    ("€£$¥", re.compile(rb"(?<= )x(?= ?d)")),
+)
+"""Signs, and in which shape of text they stand; see ``_shapes``."""
+
+_SIGN_COUNTS = 0.5  # for each sign that a page does not have there: signs are surer than letters
+_OFTEN = 3  # times that a byte must stand where only a sign can
+_LOWEST = 0x40  # bytes below are control characters
+_AROUND = 8  # bytes to either side of a control character that may be part of the same number
+_ENOUGH = 0.5  # share of bytes that must fit, or they are no text
+
 _OTHER, _UPPER, _LOWER, _FOREIGN = 0, 1, 2, 3  # what a character is; foreign: a letter that is not Latin
 _CASE_COUNTS = 0.2
 _ALPHABET_COUNTS = 0.05  # decides between pages that fit alike
 
 
-def _fitting(text: Bytes, telling: npt.NDArray[np.intp], kinds: npt.NDArray[np.uint8]) -> float:
-    """Return how well telling bytes fit their neighbours: a letter beside letters of its script and case."""
+def _fitting(text: Bytes, telling: npt.NDArray[np.intp], page: CodePage, signs: dict[int, str]) -> float:
+    """Return how well telling bytes fit their neighbours: a letter beside letters of its script and case, a sign."""
+    kinds = _kinds(page)
     own, before, after = kinds[text[telling]], kinds[text[telling - 1]], kinds[text[telling + 1]]
     letter = own != _OTHER
     foreign = own == _FOREIGN
@@ -103,8 +149,23 @@ def _fitting(text: Bytes, telling: npt.NDArray[np.intp], kinds: npt.NDArray[np.u
         (after != _OTHER) & ((after == _FOREIGN) == foreign)
     )
     same_case = (own == before) | (own == after)
-    fits = letter & beside
-    return float(np.mean(np.where(fits, np.where(same_case, 1.0, 1.0 - _CASE_COUNTS), 0.0)))
+    fits = np.where(letter & beside, np.where(same_case, 1.0, 1.0 - _CASE_COUNTS), 0.0)
+    for byte, characters in signs.items():
+        fits[text[telling] == byte] = page.characters[byte] in characters
+    return float(np.mean(fits))
+
+
+@cache
+def _shapes() -> bytes:
+    """Return for every byte what it is in all pages: w of words, d a digit, the full stop, x where they differ."""
+    shapes = np.full(256, ord(" "), np.uint8)
+    for first, last in ((0x81, 0x89), (0x91, 0x99), (0xA2, 0xA9), (0xC1, 0xC9), (0xD1, 0xD9), (0xE2, 0xE9)):
+        shapes[first : last + 1] = ord("w")
+    shapes[[0x60, 0x6D]] = ord("w")  # hyphen and underscore
+    shapes[0xF0:0xFA] = ord("d")
+    shapes[0x4B] = ord(".")
+    shapes[_differing()] = ord("x")
+    return shapes.tobytes()
 
 
 @cache

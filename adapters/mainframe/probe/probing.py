@@ -124,12 +124,16 @@ def _bytes_only(length: int) -> Layout:
 
 
 def _text(records: Records, layout: Layout) -> Bytes:
-    """Return the bytes of the text fields at fixed places."""
+    """Return the bytes of the text fields at fixed places, and all that stands behind those where tables vary."""
     some = records.only(np.arange(min(_TEXT_RECORDS, len(records))))
     rows = side_by_side(some, layout.length)
+    placed = placed_fields(layout)
     parts = [
         np.pad(rows[:, item.offset : item.offset + item.field.length], ((0, 0), (1, 1)), constant_values=0x40).ravel()
-        for item in placed_fields(layout)
+        for item in placed
         if item.field.encoding in _TEXT
     ]
+    if layout.variable:
+        behind = max((item.offset + item.field.length for item in placed), default=0)
+        parts.append(rows[:, behind:][np.arange(behind, layout.length) < some.lengths[:, None]])
     return np.concatenate(parts) if parts else np.empty(0, np.uint8)
