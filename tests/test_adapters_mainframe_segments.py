@@ -17,12 +17,13 @@ from adapters.mainframe import assemble
 from adapters.mainframe.copybook import parser, placing
 from adapters.mainframe.copybook.layout import Layout, Shape
 from adapters.mainframe.decoder import Decoder
-from adapters.mainframe.hierarchy import Hierarchy, RelatedTable
+from adapters.mainframe.hierarchy import Hierarchy
 from adapters.mainframe.options import MainframeOptions
 from adapters.mainframe.options import Segments as Asked
 from adapters.mainframe.profile import IBM, Profile
 from adapters.mainframe.reader import Reader
 from adapters.mainframe.records import Records
+from adapters.mainframe.related import RelatedTable
 from adapters.mainframe.segments import Segments
 from foundation.errors import ConfigurationError
 
@@ -304,7 +305,7 @@ def related_slowly(kinds: Sequence[str], table: str) -> list[tuple[int, int | No
     [
         ({"field": "KINDS"}, "'KINDS' does not stand in RECORD-1"),
         ({"field": "COMPANY"}, "segments: 'COMPANY' is no field"),
-        ({"field": None}, "segments.field is missing"),
+        ({"field": None}, "segments: `field` is missing"),
         ({"groups": {"KIND": ("A",)}}, "segments: 'KIND' is no group"),
         ({"groups": {"COMPANY": ("A",), "DEPT": ("A",)}}, "the value 'A' chooses 'COMPANY' and 'DEPT'"),
         ({"groups": {}, "when": {"DEPT": "KIND = 1"}}, "segments.when.DEPT: expression 'KIND = 1': cannot compare"),
@@ -389,6 +390,9 @@ def test_the_reader_nests_and_relates(tmp_path: Path, batch_rows: int):
     dept = {"DEPT-NO": 1, "EMPLOYEE": [{"NAME": "ab", "AGE": 1}]}
     assert rows[0]["COMPANY"] == {"COMPANY-NAME": "one", "DEPT": [dept], "OFFICE": []}
     assert (reader.counts.read, reader.counts.filtered) == (7, 1)
+    rows, reader = read(**{"as": "nested", "only": ("C", "O")})
+    assert [(row["ID"], row["LENGTH"]) for row in rows] == [(1, 6), (4, 6), (5, 12)]
+    assert (reader.counts.read, reader.counts.filtered) == (7, 3)
     rows, reader = read(**{"as": "table", "table": "EMPLOYEE"})
     assert rows == [
         {"ID": 3, "LENGTH": 6, "segment_id": "0_3", "parent_id": "0_2", "root_id": "0_1"}

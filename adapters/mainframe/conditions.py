@@ -16,11 +16,12 @@ import pyarrow.compute as pc
 
 from adapters.mainframe.copybook.layout import Field, Layout
 from adapters.mainframe.copybook.syntax import Condition
-from foundation.errors import ConfigurationError, Problem
+from adapters.mainframe.options import option_error
 
 _BLANK = frozenset({"SPACE", "SPACES", "LOW-VALUE", "LOW-VALUES", "HIGH-VALUE", "HIGH-VALUES", "NULL", "NULLS"})
 _ZERO = frozenset({"ZERO", "ZEROS", "ZEROES"})
 _ALL = "ALL "
+_PATH = "add.conditions"  # of the option
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,9 +89,11 @@ def _condition_column(layout: Layout, asked: str, name: str) -> ConditionColumn:
     field = layout.find(asked)
     output = next((output for output in layout.outputs if output.column is field), None)
     if not isinstance(field, Field) or output is None:
-        raise _problem(f"'{asked}' is no column of the rows", "name a field outside of tables, with `columns: names`")
+        raise option_error(
+            _PATH, f"'{asked}' is no column of the rows", "name a field outside of tables, with `columns: names`"
+        )
     if not field.conditions:
-        raise _problem(f"'{asked}' has no level 88", "name a field with condition names")
+        raise option_error(_PATH, f"'{asked}' has no level 88", "name a field with condition names")
     if not pa.types.is_string(output.type):
         for condition in field.conditions:
             _check_numbers(condition, asked)
@@ -104,10 +107,6 @@ def _check_numbers(condition: Condition, asked: str) -> None:
         try:
             Decimal(value)
         except InvalidOperation:
-            raise _problem(
-                f"'{asked}' is a number, and '{condition.name}' compares it with text", "correct the level 88"
+            raise option_error(
+                _PATH, f"'{asked}' is a number, and '{condition.name}' compares it with text", "correct the level 88"
             ) from None
-
-
-def _problem(message: str, remedy: str) -> ConfigurationError:
-    return ConfigurationError(Problem(path="add.conditions", message=message, remedy=remedy))

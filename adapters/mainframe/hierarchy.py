@@ -1,109 +1,25 @@
-"""Parents and their children: records that follow one another become one nested row, or tables with ids.
+"""Parents with their children in them: a row for each root record, with lists of what belongs to it.
 
-A child belongs to the last record of its parent's kind before it, unless a record of a kind above that parent stands
-between the two: a new company ends the departments of the one before. Records that belong to nobody, and what belongs
-to them, make no rows, and are counted.
+Which record belongs to which, ``families`` says. Records that belong to nobody, and what belongs to them, make no rows,
+and are counted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from adapters.mainframe import options
 from adapters.mainframe.copybook import naming
-from adapters.mainframe.copybook.layout import Column, Group, Layout, Output, plain, walk
+from adapters.mainframe.copybook.layout import Column, Group, Layout, Output, walk
 from adapters.mainframe.decoder import Decoder, UnreadableRows
-from adapters.mainframe.records import Mask, Positions, Records
-from adapters.mainframe.segments import Segments, Select, Selected, generated
-from foundation.errors import ConfigurationError, Problem, did_you_mean
-
-Kinds = npt.NDArray[np.int64]
-
-ID, PARENT, ROOT = "segment_id", "parent_id", "root_id"
-"""Columns of a related table: the ids of its record, of its parent and of the record at the top, all text."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Family:
-    """Which kind of record belongs to which; kinds are numbers of ``Segments.names``."""
-
-    names: tuple[str, ...]
-    parents: tuple[int, ...]  # of each kind; -1: a root
-
-    @classmethod
-    def of(cls, asked: options.Segments, layout: Layout, names: Sequence[str]) -> Family:
-        """Return the family that the options tell.
-
-        Raises:
-            ConfigurationError: a group is no segment, has two parents, or is its own ancestor; or no kind is a root.
-        """
-        order = [column.name for _, column in walk(layout.roots) if column.name in names]
-        known = {plain(name): number for number, name in enumerate(order)}
-        parents = [-1] * len(order)
-        for parent, children in asked.children.items():
-            for child in children:
-                number = _known(child, known)
-                if parents[number] not in (-1, _known(parent, known)):
-                    raise _problem(f"segments.children: '{child}' has two parents", "give each group one parent")
-                parents[number] = _known(parent, known)
-        family = cls(names=tuple(order), parents=tuple(parents))
-        for number in range(len(order)):
-            if len(family.ancestors(number)) > len(order):
-                raise _problem(f"segments.children: '{order[number]}' is its own ancestor", "correct the parents")
-        return family
-
-    def ancestors(self, kind: int) -> list[int]:
-        """Return the kinds above, nearest first; longer than there are kinds where they go in a circle."""
-        found: list[int] = []
-        while (parent := self.parents[found[-1] if found else kind]) >= 0 and len(found) <= len(self.names):
-            found.append(parent)
-        return found
-
-    def children(self, kind: int) -> list[int]:
-        """Return the kinds right below, in the order of the copybook."""
-        return [child for child, parent in enumerate(self.parents) if parent == kind]
-
-    @property
-    def roots(self) -> list[int]:
-        """The kinds without parent."""
-        return self.children(-1)
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """Numbers of the last record of each kind; -1: none yet in this file."""
-
-    numbers: tuple[int, ...]
-
-    def parents(self, family: Family, kinds: Kinds, numbers: Positions) -> tuple[Positions, Seen]:
-        """Return the number of each record's parent, -1 where it has none, and what has been seen behind them.
-
-        Args:
-            family: which kind belongs to which.
-            kinds: of the records; -1: of no kind.
-            numbers: of the records, rising.
-        """
-        last = {}
-        for kind, before in enumerate(self.numbers):
-            own = np.where(kinds == kind, numbers, before)
-            last[kind] = np.maximum.accumulate(own) if len(own) else own
-        parents = np.full(len(kinds), -1, np.int64)
-        for kind, parent in enumerate(family.parents):
-            if parent < 0:
-                continue
-            found = last[parent]
-            for above in family.ancestors(parent):
-                found = np.where(last[above] > found, -1, found)
-            parents[kinds == kind] = found[kinds == kind]
-        behind = tuple(int(last[kind][-1]) if len(kinds) else before for kind, before in enumerate(self.numbers))
-        return parents, Seen(behind)
+from adapters.mainframe.families import Family, Kinds, Seen
+from adapters.mainframe.options import option_error
+from adapters.mainframe.records import Margins, Mask, Positions, Records, offsets_of
+from adapters.mainframe.segments import Segments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +32,7 @@ class Nested:
     lengths: Positions  # of each row: bytes of all records in it
     unreadable: tuple[UnreadableRows, ...]  # their rows are those of ``records``
     records: Records  # what was decoded, in the order of the file
-    orphans: int  # records that belong to nobody
+    orphans: int  # records that belong to nobody, or were not asked for
 
 
 Open = tuple[Records, ...]
@@ -138,7 +54,7 @@ class Hierarchy:
         segments: Segments,
         *,
         keep_root: bool = False,
-        trim: tuple[int, int] = (0, 0),
+        margins: Margins = (0, 0),
     ) -> None:
         """Prepare to nest.
 
@@ -147,18 +63,21 @@ class Hierarchy:
             layout: of a record.
             segments: what tells the kinds apart.
             keep_root: whether the records (level 01) are columns themselves.
-            trim: bytes before and behind the fields of each record.
+            margins: bytes before and behind the fields of each record.
 
         Raises:
             ConfigurationError: the options do not describe a family of segments with one root.
         """
-        self._segments, self._trim = segments, trim
+        self._segments, self._margins = segments, margins
         self._cobrix = layout.profile.name == "cobrix"
         self._family = Family.of(asked, layout, segments.names)
         if len(self._family.roots) != 1:
             names = ", ".join(self._family.names[kind] for kind in self._family.roots)
-            raise _problem(f"segments.children: one group must be without parent, not {names or 'none'}", _GROUPS)
-        self._only = None if asked.only is None or self._cobrix else pa.array(asked.only, pa.string())
+            raise option_error(
+                "segments.children",
+                f"one group must be without parent, not {names or 'none'}",
+                "give every other group its parent, and leave out of `groups` what is no part of it",
+            )
         outputs = naming.outputs(layout.roots, "nested", layout.profile, keep_root=keep_root)
         self._row = Decoder(replace(layout, outputs=outputs))
         self._groups = {name: _group(layout, name) for name in self._family.names}
@@ -185,11 +104,9 @@ class Hierarchy:
             before: what the chunk before returned.
             final: whether the file ends with the chunk; then no root stays open.
         """
-        values = self._segments.values(records.within(*self._trim))
-        if self._only is not None:
-            wanted = np.asarray(pc.is_in(values, self._only))
-            records, values = records.only(wanted), values.filter(pa.array(wanted))
-        kinds = self._ordered(records.within(*self._trim), values)
+        inner = records.within(*self._margins)
+        values = self._segments.values(inner)
+        kinds = np.where(self._wanted(values), self._family.kinds(self._segments, inner, values), -1)
         starts = np.flatnonzero(kinds == self._family.roots[0])
         if not len(starts) and not final:
             return [], (*before, records.detached())
@@ -199,48 +116,53 @@ class Hierarchy:
         nested = [self._rows(part) for part in (begun, records.only(slice(first, last))) if len(part)]
         return nested, () if final else (records.only(slice(last, None)).detached(),)
 
-    def _ordered(self, records: Records, values: pa.StringArray) -> Kinds:
-        """Return the kind of each record, as the family numbers it."""
-        order = np.array([*(self._family.names.index(name) for name in self._segments.names), -1], np.int64)
-        kinds: Kinds = order[self._segments.kinds(records, values)]
-        return kinds
+    def _wanted(self, values: pa.StringArray) -> Mask:
+        """Return which records are asked for; Cobrix filters no segments here."""
+        return np.ones(len(values), np.bool_) if self._cobrix else self._segments.wanted(values)
 
-    def _rows(self, records: Records) -> Nested:
-        inner = records.within(*self._trim)
-        values = self._segments.values(inner)
-        kinds = self._ordered(inner, values)
-        parents, _ = Seen((-1,) * len(self._family.names)).parents(self._family, kinds, records.numbers)
-        root = self._family.roots[0]
-        places = np.searchsorted(records.numbers, parents)  # of the parents among the records
-        kept = _kept(kinds, root, np.where(parents >= 0, places, -1), self._family)
+    def _rows(self, handed: Records) -> Nested:
+        values = self._segments.values(handed.within(*self._margins))
+        wanted = self._wanted(values)
+        records, values = handed.only(wanted), values.filter(pa.array(wanted))
+        inner = records.within(*self._margins)
+        kinds = self._family.kinds(self._segments, inner, values)
+        parents, _ = Seen.nothing(self._family).parents(self._family, kinds, records.numbers)
+        places = np.where(parents >= 0, np.searchsorted(records.numbers, parents), -1)  # among the records
+        kept = _kept(kinds, places, self._family)
         active = self._segments.active(inner, values)
-        unreadable: list[UnreadableRows] = []
-        children: dict[int, tuple[Positions, pa.Array]] = {}
-        for kind, name in enumerate(self._family.names):
-            if kind != root:
-                own = np.flatnonzero(kept & (kinds == kind))
-                found = self._members[name].decode(inner.only(own), active=_some(active, own))
-                unreadable.extend(_moved(found.unreadable, own, name, self._addresses[kind]))
-                children[kind] = own, found.rows.column(0)
-        lists = _Lists(self, children, {kind: places[own] for kind, (own, _) in children.items()})
-        roots = np.flatnonzero(kinds == root)
+        structs, unreadable = self._structs(inner, np.where(kept, kinds, -1), active)
+        lists = _Lists(self, structs, {kind: places[own] for kind, (own, _) in structs.items()})
+        roots = np.flatnonzero(kinds == self._family.roots[0])
         found = self._row.decode(inner.only(roots), active=_some(active, roots))
         unreadable.extend(_moved(found.unreadable, roots))  # those of columns are addressed already
         arrays = [
             self._with_children(found.rows.column(output.name), output.column, roots, lists) for output in self._columns
         ]
         ends = np.append(roots, len(records))[1:]
-        sums = np.concatenate([[0], np.cumsum(records.lengths)])
-        numbers = records.numbers[roots] if not self._cobrix else records.numbers[ends - 1] + 1
+        sums = offsets_of(records.lengths)
         return Nested(
             rows=pa.RecordBatch.from_arrays(arrays, schema=self.schema),
             roots=roots,
-            numbers=numbers,
+            numbers=records.numbers[ends - 1] + 1 if self._cobrix else records.numbers[roots],
             lengths=sums[ends] - sums[roots],
             unreadable=tuple(unreadable),
             records=records,
-            orphans=int(np.count_nonzero(~kept)),
+            orphans=len(handed) - int(np.count_nonzero(kept)),
         )
+
+    def _structs(
+        self, inner: Records, kinds: Kinds, active: Mapping[str, Mask]
+    ) -> tuple[_Structs, list[UnreadableRows]]:
+        """Return the records of each kind that is a child with a struct of each, and what of them cannot be read."""
+        structs: _Structs = {}
+        unreadable: list[UnreadableRows] = []
+        for kind, name in enumerate(self._family.names):
+            if self._family.parents[kind] >= 0:
+                own = np.flatnonzero(kinds == kind)
+                found = self._members[name].decode(inner.only(own), active=_some(active, own))
+                unreadable.extend(_moved(found.unreadable, own, name, self._addresses[kind]))
+                structs[kind] = own, found.rows.column(0)
+        return structs, unreadable
 
     def _with_children(self, array: pa.Array, column: Column, records: Positions, lists: _Lists) -> pa.Array:
         """Return the array with lists of children in the structs of parents, and without the groups of children."""
@@ -290,12 +212,15 @@ class Hierarchy:
         return kind is not None and self._family.parents[kind] >= 0
 
 
+_Structs = dict[int, tuple[Positions, pa.Array]]  # of each kind: its records, rising, and a struct of each
+
+
 @dataclass(slots=True)
 class _Lists:
     """Lists of the children of records."""
 
     hierarchy: Hierarchy
-    found: Mapping[int, tuple[Positions, pa.Array]]  # of each kind: its records and their structs
+    found: _Structs
     parents: Mapping[int, Positions]  # of each kind: the record that each of its records belongs to, rising
 
     def of(self, kind: int, records: Positions) -> pa.ListArray:
@@ -307,87 +232,11 @@ class _Lists:
         return pa.ListArray.from_arrays(pa.array(offsets), structs)
 
 
-class RelatedTable:
-    """Makes rows of the records of one kind, each with its id and those of its parent and of the root above.
-
-    Attributes:
-        layout: what to decode: the columns of the group, and those that all kinds have in common.
-        ids: columns with the ids, all text; they stand before those of the fields.
-    """
-
-    def __init__(self, asked: options.Segments, layout: Layout, segments: Segments) -> None:
-        """Prepare to select.
-
-        Raises:
-            ConfigurationError: ``table`` is missing or no segment, or ``children`` describe no family.
-        """
-        self._family = Family.of(asked, layout, segments.names)
-        self._segments, self._prefix = segments, asked.id_prefix
-        if asked.table is None:
-            raise _problem("segments.table is missing", "name the group whose records are the rows")
-        self._kind = _known(asked.table, {plain(name): kind for kind, name in enumerate(self._family.names)})
-        self._only = None if asked.only is None else pa.array(asked.only, pa.string())
-        others = set(self._family.names) - {self._family.names[self._kind]}
-        outputs = tuple(output for output in layout.outputs if not others & set(output.path))
-        self.layout = replace(layout, outputs=outputs)
-        self.ids = tuple(pa.field(name, pa.string()) for name in (ID, PARENT, ROOT))
-
-    def of_file(self, file: int) -> Select:
-        """Return what selects from one file, handed its chunks one after the other; ``file`` is its number."""
-        seen: Seen | None = None
-
-        def select(records: Records) -> Selected:
-            nonlocal seen
-            selected, seen = self.select(records, seen, file)
-            return selected
-
-        return select
-
-    def select(self, records: Records, seen: Seen | None = None, file: int = 0) -> tuple[Selected, Seen]:
-        """Return the records of the table with their ids, and what has been seen behind them.
-
-        Args:
-            records: a chunk.
-            seen: what the chunk before returned; None at the start of a file.
-            file: number of the file, for the ids.
-        """
-        seen = seen or Seen((-1,) * len(self._family.names))
-        values = self._segments.values(records)
-        order = np.array([*(self._family.names.index(name) for name in self._segments.names), -1], np.int64)
-        kinds = order[self._segments.kinds(records, values)]
-        above, behind = seen.parents(self._family, kinds, records.numbers)
-        tops = self._tops(seen, kinds, records.numbers, above)
-        wanted = kinds == self._kind
-        if self._only is not None:
-            wanted &= np.asarray(pc.is_in(values, self._only))
-        kept = records.only(wanted)
-        numbers = (kept.numbers, above[wanted], tops[wanted])
-        selected = Selected(
-            records=kept,
-            active={self._family.names[self._kind]: np.ones(len(kept), np.bool_)},
-            ids=tuple(generated(self._prefix, file, found) for found in numbers),
-            filtered=len(records) - len(kept),
-        )
-        return selected, behind
-
-    def _tops(self, seen: Seen, kinds: Kinds, numbers: Positions, above: Positions) -> Positions:
-        """Return the number of the root above each record of the table; -1 where the chain is broken."""
-        chain = self._family.ancestors(self._kind)
-        if not chain:
-            return numbers
-        last = {kind: np.maximum.accumulate(np.where(kinds == kind, numbers, seen.numbers[kind])) for kind in chain}
-        tops = last[chain[-1]] if len(numbers) else numbers
-        broken = above < 0
-        for lower, upper in pairwise(chain):
-            broken |= last[lower] < last[upper]
-        return np.where(broken, -1, tops)
-
-
-def _kept(kinds: Kinds, root: int, parents: Positions, family: Family) -> Mask:
-    """Return the records that are roots or have a chain of parents up to one."""
-    kept: Mask = kinds == root
+def _kept(kinds: Kinds, parents: Positions, family: Family) -> Mask:
+    """Return the records that are roots or have a chain of parents up to one; ``parents`` are places, or -1."""
+    kept: Mask = kinds == family.roots[0]
     for kind in sorted(range(len(family.names)), key=lambda kind: len(family.ancestors(kind))):
-        if kind != root:
+        if family.parents[kind] >= 0:
             own = kinds == kind
             kept[own] = (parents[own] >= 0) & kept[parents[own]]
     return kept
@@ -415,21 +264,3 @@ def _group(layout: Layout, name: str) -> Group:
 def _output(layout: Layout, name: str, group: Group) -> Output:
     path = next(path for path, column in walk(layout.roots) if column is group)
     return Output(name=name, path=path, column=group, type=group.type)
-
-
-def _known(name: str, known: Mapping[str, int]) -> int:
-    if plain(name) not in known:
-        raise ConfigurationError(
-            Problem(
-                message=f"segments: '{name}' is chosen by no value and no condition",
-                remedy=f"{did_you_mean(plain(name), list(known))} Give it values in `groups`",
-            )
-        )
-    return known[plain(name)]
-
-
-_GROUPS = "give every other group its parent, and leave out of `groups` what is no part of it"
-
-
-def _problem(message: str, remedy: str) -> ConfigurationError:
-    return ConfigurationError(Problem(message=message, remedy=remedy))

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
 from adapters.base import ReadOptions
 from adapters.delivery import Delivery
 from adapters.mainframe.profile import Endian, Floats, Trim
+from foundation.errors import ConfigurationError, Problem
 
 RecordFormat = Literal["F", "FB", "V", "VB", "VS", "VBS", "text", "length-field", "counted"]
 
@@ -208,3 +209,8 @@ class MainframeOptions(ReadOptions):
 
     workers: Annotated[PositiveInt, Field(le=64)] = 1
     """processes that decode parts of the files side by side"""
+
+
+def option_error(path: str, message: str, remedy: str) -> ConfigurationError:
+    """Return the error of one option, whose ``path`` is as in the section: ``segments.children``."""
+    return ConfigurationError(Problem(path=path, message=message, remedy=remedy))

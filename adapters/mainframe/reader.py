@@ -23,10 +23,10 @@ from adapters.mainframe.decoder import Decoder
 from adapters.mainframe.files import Blocks, Compression
 from adapters.mainframe.framing.base import LARGEST_RECORD
 from adapters.mainframe.framing.fixed import Fixed, uneven_remedy
-from adapters.mainframe.options import MainframeOptions
+from adapters.mainframe.options import MainframeOptions, option_error
 from adapters.mainframe.records import Records, offsets_of, spread
 from adapters.mainframe.rows import Made, Rows
-from foundation.errors import ConfigurationError, Location, Problem, SourceError
+from foundation.errors import Location, Problem, SourceError
 
 
 @dataclass(slots=True)
@@ -154,12 +154,8 @@ class Reader:
             columns.append(pa.field(add.unreadable, pa.list_(item)))
         names = [column.name for column in columns]
         if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ConfigurationError(
-                Problem(
-                    path="add",
-                    message=f"there is a column {', '.join(twice)} already",
-                    remedy="choose another name for the added column",
-                )
+            raise option_error(
+                "add", f"there is a column {', '.join(twice)} already", "choose another name for the added column"
             )
         return pa.schema(columns)
 

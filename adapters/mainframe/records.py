@@ -12,6 +12,7 @@ Bytes = npt.NDArray[np.uint8]  # one dimension, C-contiguous
 Rows = npt.NDArray[np.uint8]  # shape (records, bytes), C-contiguous
 Mask = npt.NDArray[np.bool_]
 Positions = npt.NDArray[np.int64]
+Margins = tuple[int, int]  # bytes of a record before its first field, and after its last
 
 _NONE: Positions = np.empty(0, np.int64)
 

@@ -11,13 +11,11 @@ import pyarrow as pa
 
 from adapters.mainframe.copybook.layout import Layout
 from adapters.mainframe.decoder import Decoder, UnreadableRows
-from adapters.mainframe.hierarchy import Hierarchy, Nested, Open, RelatedTable
-from adapters.mainframe.options import MainframeOptions
-from adapters.mainframe.records import NO_RECORDS, Records
+from adapters.mainframe.hierarchy import Hierarchy, Nested, Open
+from adapters.mainframe.options import MainframeOptions, option_error
+from adapters.mainframe.records import NO_RECORDS, Margins, Records
+from adapters.mainframe.related import RelatedTable
 from adapters.mainframe.segments import Segments, Selected
-from foundation.errors import ConfigurationError, Problem
-
-Trim = tuple[int, int]  # bytes of a record before its first field, and after its last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,19 +57,19 @@ class Rows:
         Raises:
             ConfigurationError: the segments do not fit the layout, or what is asked for cannot be together.
         """
-        trim = options.record_start, options.record_end
+        margins = options.record_start, options.record_end
         corrupt = options.add.unreadable is not None
         asked = options.segments
         decoder = Decoder(layout, corrupt=corrupt)
         self.schema: pa.Schema = decoder.schema
         self.one_by_one = asked is None or not (asked.levels or asked.children)
-        self.begin: Callable[[int], FileRows] = lambda _: _Each(decoder, trim)
+        self.begin: Callable[[int], FileRows] = lambda _: _Each(decoder, margins)
         if asked is None:
             return
         segments = Segments(asked, layout, decoder)
         if asked.as_ == "nested":
             _refuse_columns_of_one_record(options)
-            hierarchy = Hierarchy(asked, layout, segments, keep_root=options.keep_root, trim=trim)
+            hierarchy = Hierarchy(asked, layout, segments, keep_root=options.keep_root, margins=margins)
             self.schema = hierarchy.schema
             self.begin = lambda _: _Nested(hierarchy)
             return
@@ -80,18 +78,18 @@ class Rows:
             selecting = table = RelatedTable(asked, layout, segments)
             decoder = Decoder(table.layout, corrupt=corrupt)
         self.schema = pa.schema([*selecting.ids, *decoder.schema])
-        self.begin = lambda file_id: _Selected(selecting.of_file(file_id), decoder, trim, self.schema)
+        self.begin = lambda file_id: _Selected(selecting.of_file(file_id), decoder, margins, self.schema)
 
 
 class _Each:
     """A row for each record."""
 
-    def __init__(self, decoder: Decoder, trim: Trim) -> None:
+    def __init__(self, decoder: Decoder, margins: Margins) -> None:
         self._decoder = decoder
-        self._trim = trim
+        self._margins = margins
 
     def of(self, records: Records) -> Iterator[Made]:
-        inner = records.within(*self._trim)
+        inner = records.within(*self._margins)
         found = self._decoder.decode(inner)
         yield Made(rows=found.rows, records=records, decoded=inner, unreadable=found.unreadable, corrupt=found.corrupt)
 
@@ -102,14 +100,16 @@ class _Each:
 class _Selected:
     """A row for each record that is selected."""
 
-    def __init__(self, select: Callable[[Records], Selected], decoder: Decoder, trim: Trim, schema: pa.Schema) -> None:
+    def __init__(
+        self, select: Callable[[Records], Selected], decoder: Decoder, margins: Margins, schema: pa.Schema
+    ) -> None:
         self._select = select
         self._decoder = decoder
-        self._trim = trim
+        self._margins = margins
         self._schema = schema
 
     def of(self, records: Records) -> Iterator[Made]:
-        selected = self._select(records.within(*self._trim))
+        selected = self._select(records.within(*self._margins))
         inner = selected.records
         found = self._decoder.decode(inner, active=selected.active)
         yield Made(
@@ -154,10 +154,8 @@ def _of_roots(nested: Nested) -> Made:
 
 def _refuse_columns_of_one_record(options: MainframeOptions) -> None:
     if options.add.record_bytes is not None or options.add.unreadable is not None:
-        raise ConfigurationError(
-            Problem(
-                path="add",
-                message="record_bytes and unreadable tell of one record, and a nested row is made of several",
-                remedy="leave them out, or read `segments: {as: columns}`",
-            )
+        raise option_error(
+            "add",
+            "record_bytes and unreadable tell of one record, and a nested row is made of several",
+            "leave them out, or read `segments: {as: columns}`",
         )

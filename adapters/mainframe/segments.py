@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +24,9 @@ from adapters.mainframe import expressions, options
 from adapters.mainframe.copybook.layout import Column, Field, Group, Layout, walk
 from adapters.mainframe.decoder import Decoder
 from adapters.mainframe.expressions import Expression
+from adapters.mainframe.options import option_error
 from adapters.mainframe.records import NO_RECORDS, Mask, Positions, Records
-from foundation.errors import ConfigurationError, Problem
+from foundation.errors import ConfigurationError
 
 OTHERS = "_"
 """Among the values of a level: every value that no level names."""
@@ -43,6 +45,19 @@ class Selected:
 
 
 Select = Callable[[Records], Selected]
+State = TypeVar("State")
+
+
+def carrying(select: Callable[[Records, State | None], tuple[Selected, State]]) -> Select:
+    """Return what selects from one file, handed its chunks one after the other: hands on what goes on between them."""
+    state: State | None = None
+
+    def carried(records: Records) -> Selected:
+        nonlocal state
+        selected, state = select(records, state)
+        return selected
+
+    return carried
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,19 +106,12 @@ class Segments:
         if asked.field is not None:
             self._field(asked.field)
         elif asked.groups or asked.only is not None or asked.levels:
-            raise _problem("segments.field is missing", "name the field that tells the kinds apart")
+            raise option_error("segments", "`field` is missing", "name the field that tells the kinds apart")
         decoder.decode(NO_RECORDS, active={name: np.zeros(0, np.bool_) for name in self.names})
 
     def of_file(self, file: int) -> Select:
         """Return what selects from one file, handed its chunks one after the other; ``file`` is its number."""
-        levels: Levels | None = None
-
-        def select(records: Records) -> Selected:
-            nonlocal levels
-            selected, levels = self.select(records, levels, file)
-            return selected
-
-        return select
+        return carrying(lambda records, levels: self.select(records, levels, file))
 
     def select(self, records: Records, levels: Levels | None = None, file: int = 0) -> tuple[Selected, Levels]:
         """Return the records that are asked for, and where the levels stand behind them.
@@ -114,14 +122,11 @@ class Segments:
             file: number of the file, for generated ids.
         """
         values = self.values(records)
-        wanted = np.ones(len(records), np.bool_)
+        wanted = self.wanted(values)
         found, ids = levels or Levels(), ()
         if self.ids:
             roots, depths, counts, found = self._located(values, records, found)
-            wanted &= (depths if self._cobrix else roots) >= 0
-        if self._asked.only is not None:
-            wanted &= np.asarray(pc.is_in(values, pa.array(self._asked.only, pa.string())))
-        if self.ids:
+            wanted = wanted & ((depths if self._cobrix else roots) >= 0)
             ids = self._ids(roots[wanted], depths[wanted], counts[:, wanted], file)
         kept = records if wanted.all() else records.only(wanted)
         active = self.active(records, values)
@@ -139,6 +144,12 @@ class Segments:
             return pa.repeat(pa.scalar(""), len(records))
         texts = self._decoder.decode_one(self._asked.field, records).cast(pa.string())
         return pc.utf8_trim(pc.fill_null(texts, ""), _SPACES)
+
+    def wanted(self, values: pa.StringArray) -> Mask:
+        """Return which records have a value that ``only`` asks for."""
+        if self._asked.only is None:
+            return np.ones(len(values), np.bool_)
+        return np.asarray(pc.is_in(values, pa.array(self._asked.only, pa.string())))
 
     def active(self, records: Records, values: pa.StringArray) -> dict[str, Mask]:
         """Return in which records each segment holds."""
@@ -207,8 +218,8 @@ class Segments:
             group = self._group(name).name
             for value in values:
                 if groups.setdefault(value, group) != group:
-                    message = f"segments.groups: the value '{value}' chooses '{groups[value]}' and '{group}'"
-                    raise _problem(message, "give each value to one group")
+                    message = f"the value '{value}' chooses '{groups[value]}' and '{group}'"
+                    raise option_error("segments.groups", message, "give each value to one group")
         if self._cobrix and len(set(groups.values())) > 1:
             self._refuse_strangers(set(groups.values()))
         return groups
@@ -223,21 +234,24 @@ class Segments:
             for first in columns
         ]
         if not any(names <= together for together in sets):
-            raise _problem(
-                f"segments.groups: {', '.join(sorted(names))} do not redefine one another",
+            raise option_error(
+                "segments.groups",
+                f"{', '.join(sorted(names))} do not redefine one another",
                 "name groups that stand on the same bytes by REDEFINES",
             )
 
     def _group(self, name: str) -> Group:
         found = self._layout.find(name)
         if not isinstance(found, Group):
-            raise _problem(f"segments: '{name}' is no group", "name a group that redefines another, or is redefined")
+            raise option_error(
+                "segments", f"'{name}' is no group", "name a group that redefines another, or is redefined"
+            )
         return found
 
     def _field(self, name: str) -> Field:
         found = self._layout.find(name)
         if not isinstance(found, Field):
-            raise _problem(f"segments: '{name}' is no field", "name the field that tells the kinds apart")
+            raise option_error("segments", f"'{name}' is no field", "name the field that tells the kinds apart")
         return found
 
     def _condition(self, name: str, text: str) -> _Condition:
@@ -263,7 +277,3 @@ def generated(prefix: str | None, file: int, numbers: Positions) -> pa.StringArr
 def _last(places: Positions, wanted: Mask) -> Positions:
     """Return for each record the position of the last wanted one up to and with it; -1 where there is none."""
     return np.maximum.accumulate(np.where(wanted, places, -1)) if len(places) else places
-
-
-def _problem(message: str, remedy: str) -> ConfigurationError:
-    return ConfigurationError(Problem(message=message, remedy=remedy))

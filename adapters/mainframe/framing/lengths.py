@@ -24,9 +24,10 @@ from adapters.mainframe.framing.base import (
     positions,
 )
 from adapters.mainframe.framing.remembered import Datum, Remembered
+from adapters.mainframe.options import option_error
 from adapters.mainframe.profile import Profile
 from adapters.mainframe.records import Bytes
-from foundation.errors import ConfigurationError, Problem
+from foundation.errors import ConfigurationError
 
 OTHER = "_"
 """The key of a length map that stands for every value that is not in it."""
@@ -203,9 +204,7 @@ def _field(name: str, layout: Layout) -> Field:
         problem = "stands in a table"
     else:
         return found
-    raise ConfigurationError(
-        Problem(path="length_field", message=f"{name} {problem}", remedy="name a field that stands before all tables")
-    )
+    raise option_error("length_field", f"{name} {problem}", "name a field that stands before all tables")
 
 
 def _outside_tables(columns: Sequence[Column]) -> Iterator[Field]:

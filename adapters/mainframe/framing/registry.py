@@ -14,8 +14,8 @@ from adapters.mainframe.framing.descriptors import Descriptor
 from adapters.mainframe.framing.fixed import Fixed, FixedBlocks
 from adapters.mainframe.framing.lengths import ByLength, length_of
 from adapters.mainframe.framing.text import CutLines, Lines
-from adapters.mainframe.options import MainframeOptions
-from foundation.errors import ConfigurationError, Problem, did_you_mean
+from adapters.mainframe.options import MainframeOptions, option_error
+from foundation.errors import did_you_mean
 
 ENTRY_POINTS = "voeg.framings"
 """Group of entry points in which a package offers framings: a name, and an object that ``register`` would take."""
@@ -75,7 +75,7 @@ def _fixed(options: MainframeOptions, layout: Layout) -> _Build:
 def _fixed_blocks(options: MainframeOptions, layout: Layout) -> _Build:
     length = record_length(options, layout)
     if options.block_length is not None and options.records_per_block is not None:
-        raise _contradiction("block_length", "`records_per_block` says the same in other words", "leave one out")
+        raise option_error("block_length", "`records_per_block` says the same in other words", "leave one out")
     if options.profile == "cobrix" and options.block_length is None and options.records_per_block is None:
         bdw = _block_descriptor(options)
         return lambda: FixedInBlocks(length, bdw, options.partial_record)
@@ -83,7 +83,7 @@ def _fixed_blocks(options: MainframeOptions, layout: Layout) -> _Build:
     if block_length % length == 0:
         return lambda: Fixed(length, options.partial_record)
     if options.profile == "ibm":
-        raise _contradiction(
+        raise option_error(
             "block_length",
             f"blocks of {block_length} bytes hold no whole number of records of {length} bytes",
             "correct `block_length`, `record_length` or the copybook",
@@ -126,7 +126,7 @@ def _text(options: MainframeOptions, layout: Layout) -> _Build:
 
 def _by_length(options: MainframeOptions, layout: Layout) -> _Build:
     if options.length_field is None:
-        raise _contradiction("record_format", "'length-field' needs `length_field`", "name the field")
+        raise option_error("record_format", "'length-field' needs `length_field`", "name the field")
     length = length_of(options.length_field, options.length_map, layout, options.rdw_adjustment)
     return lambda: ByLength(
         length,
@@ -161,14 +161,12 @@ def _custom(options: MainframeOptions, layout: Layout) -> Callable[[int | None],
         offered = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
         if name not in offered:
             known = [*_registered, *offered]
-            raise ConfigurationError(
-                Problem(
-                    path="framing",
-                    message=f"no framing '{name}' is registered",
-                    remedy=did_you_mean(name, known)
-                    if known
-                    else f"install the package that offers it as an entry point of '{ENTRY_POINTS}'",
-                )
+            raise option_error(
+                "framing",
+                f"no framing '{name}' is registered",
+                did_you_mean(name, known)
+                if known
+                else f"install the package that offers it as an entry point of '{ENTRY_POINTS}'",
             )
         factory = offered[name].load()
     length = record_length(options, layout)
@@ -176,7 +174,3 @@ def _custom(options: MainframeOptions, layout: Layout) -> Callable[[int | None],
     return lambda size: made(
         Context(options=options.framing_options, layout=layout, record_length=length, file_size=size)
     )
-
-
-def _contradiction(path: str, message: str, remedy: str) -> ConfigurationError:
-    return ConfigurationError(Problem(path=path, message=message, remedy=remedy))
