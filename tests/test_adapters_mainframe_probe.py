@@ -108,6 +108,19 @@ def test_a_fixed_length_is_found_with_and_without_the_copybook(tmp_path: Path) -
     assert found.options == {"encoding": "ebcdic", "record_format": "F", "code_page": "cp037"}
 
 
+@pytest.mark.parametrize("with_copybook", [True, False])
+def test_of_a_large_file_the_start_is_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_copybook: bool
+) -> None:
+    monkeypatch.setattr("adapters.mainframe.probe.probing.SAMPLE_BYTES", 20_000)
+    known = layout(FIXED)
+    content = encode(known, customers(1_000, phones=3))
+    found = probed(tmp_path, content, known if with_copybook else None)
+    assert not found.complete
+    assert found.options.get("record_length", known.length) == known.length
+    assert found.framings[0].options["record_format"] == "F"
+
+
 def test_lines_of_text_are_told_from_records(tmp_path: Path) -> None:
     lines = "".join(f"{n:08d}{FAMILIES[n % 10]:<24}\r\n" for n in range(200)).encode("ascii")
     found = probed(tmp_path, lines)

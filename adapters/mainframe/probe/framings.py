@@ -191,24 +191,27 @@ def _control_share(data: Bytes, encoding: str, *, carriage: bool) -> float:
 
 
 def _by_length(sample: Sample, record_length: int | None) -> Iterator[Guess]:
-    size = len(sample.data)
-    if record_length and sample.complete:
-        if size % record_length == 0:
-            reason = f"the file is {size // record_length:,} times the {record_length:,} bytes of the copybook's record"
-            likeness = _likeness(sample.data, record_length)
-            score = 0.75 + 0.25 * likeness if size > record_length else 0.7
-            yield Guess(options={"record_format": "F"}, score=score, reasons=(reason, _alike(likeness)))
-        else:
-            left = size % record_length
-            reason = f"the copybook's record of {record_length:,} bytes leaves {left:,} bytes over at the end"
-            yield Guess(options={"record_format": "F"}, score=0.05, reasons=(reason,))
-    yield from _by_period(sample, record_length)
+    size = len(sample.data) if sample.complete else sample.size
+    if record_length and size is not None:
+        yield _by_copybook(sample, size, record_length)
+    yield from _by_period(sample, size, record_length)
 
 
-def _by_period(sample: Sample, record_length: int | None) -> Iterator[Guess]:
+def _by_copybook(sample: Sample, size: int, record_length: int) -> Guess:
+    if size % record_length:
+        left = size % record_length
+        reason = f"the copybook's record of {record_length:,} bytes leaves {left:,} bytes over at the end"
+        return Guess(options={"record_format": "F"}, score=0.05, reasons=(reason,))
+    reason = f"the file is {size // record_length:,} times the {record_length:,} bytes of the copybook's record"
+    likeness = _likeness(sample.data, record_length)
+    score = 0.75 + 0.25 * likeness if size > record_length else 0.7
+    return Guess(options={"record_format": "F"}, score=score, reasons=(reason, _alike(likeness)))
+
+
+def _by_period(sample: Sample, size: int | None, record_length: int | None) -> Iterator[Guess]:
     """Find the length at which bytes of one kind (letters, digits, spaces, others) stand below one another."""
     data = sample.data[:_FIXED_SAMPLE]
-    lengths = _candidates(len(sample.data), len(data), complete=sample.complete)
+    lengths = _candidates(size, len(data))
     if not lengths:
         return
     likeness = np.array([_likeness(data, length) for length in lengths])
@@ -222,16 +225,16 @@ def _by_period(sample: Sample, record_length: int | None) -> Iterator[Guess]:
         return
     found = float(likeness[lengths.index(length)])
     reasons = [_alike(found, length), f"at other lengths it is usually {usual:.0%}"]
-    if sample.complete:
-        reasons.append(f"the file is {len(sample.data) // length:,} times as long")
+    if size is not None:
+        reasons.append(f"the file is {size // length:,} times as long")
     options = {"record_format": "F", "record_length": length}
     yield Guess(options=options, score=0.9 * found * (1 if found - usual > 0.1 else 0.7), reasons=tuple(reasons))
 
 
-def _candidates(size: int, looked_at: int, *, complete: bool) -> list[int]:
-    """Return the record lengths to try: divisors of the file's size, or every length where its end was not seen."""
+def _candidates(size: int | None, looked_at: int) -> list[int]:
+    """Return the record lengths to try: divisors of the file's size, or every length where that is not known."""
     longest = min(_LONGEST, looked_at // 3)
-    if not complete:
+    if size is None:
         return list(range(8, min(longest, _LENGTHS_TRIED)))
     return [length for length in range(2, longest + 1) if size % length == 0][:_LENGTHS_TRIED]
 

@@ -76,7 +76,7 @@ def code_pages(text: Bytes) -> list[Guess]:
 
 
 def _usual(reason: str) -> Guess:
-    return Guess(options={"code_page": "cp037"}, score=0.5, reasons=(f"{reason}; cp037 is the most common",))
+    return Guess(options={"code_page": _USUAL}, score=0.5, reasons=(f"{reason}; {_USUAL} is the most common",))
 
 
 def _telling(text: Bytes) -> npt.NDArray[np.intp]:
@@ -101,13 +101,19 @@ def _signs(text: Bytes, telling: npt.NDArray[np.intp]) -> dict[int, str]:
 
 
 def _native(text: Bytes, telling: npt.NDArray[np.intp], page: CodePage, signs: dict[int, str]) -> float | None:
-    """Return the share of letters of a national page's own languages among the telling bytes that are no signs."""
+    """Return the share of letters of a national page's own languages among the telling bytes that are no signs.
+
+    None for a page that is not national, or if all of these bytes mean the same in the most common page.
+    """
+    usual = codepages.get(_USUAL).characters
     for letters, pages in _ALPHABETS.items():
         if page.name in pages:
             values = text[telling]
             values = values[~np.isin(values, list(signs))]
-            own = np.array([character.lower() in letters for character in page.characters])
-            return float(np.mean(own[values])) if len(values) else 0.0
+            if all(page.characters[value] == usual[value] for value in np.unique(values)):
+                return None
+            native = np.array([character.lower() in letters for character in page.characters])
+            return float(np.mean(native[values]))
     return None
 
 
@@ -128,6 +134,7 @@ _SIGNS = (
 )
 """Signs, and in which shape of text they stand; see ``_shapes``."""
 
+_USUAL = "cp037"
 _SIGN_COUNTS = 0.5  # for each sign that a page does not have there: signs are surer than letters
 _OFTEN = 3  # times that a byte must stand where only a sign can
 _LOWEST = 0x40  # bytes below are control characters

@@ -98,7 +98,8 @@ def _unless(given: Mapping[str, object], name: str, guesses: list[Guess]) -> lis
 def _sample(file: Path, compression: files.Compression, skip_start: int, skip_end: int) -> Sample:
     with files.Blocks(file, compression, start=skip_start, without_end=skip_end, size=SAMPLE_BYTES) as blocks:
         data, final = blocks.next()
-        return Sample(data=data.copy(), complete=final)
+        size = files.size_of(file) - skip_start - skip_end if compression == "none" else None
+        return Sample(data=data.copy(), complete=final, size=size)
 
 
 def _records(sample: Sample, layout: Layout | None, options: Mapping[str, object]) -> tuple[Records | None, str | None]:

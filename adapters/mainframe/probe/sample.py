@@ -17,6 +17,7 @@ class Sample:
 
     data: Bytes
     complete: bool  # they are the whole file
+    size: int | None = None  # bytes of the whole file, where that is known without reading it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
