@@ -16,6 +16,7 @@ from adapters.mainframe.records import Mask, Positions, Rows
 Cells = npt.NDArray[np.uint8]  # shape (values, bytes of the field)
 
 LOW_VALUE, SPACE, HIGH_VALUE = 0x00, 0x40, 0xFF
+ASCII_SPACE = 0x20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +41,15 @@ class Decode(Protocol):
         ...
 
 
-def settle(array: pa.Array, null: Mask | None, cells: Cells, available: Positions | None, profile: Profile) -> Values:
+def settle(
+    array: pa.Array,
+    null: Mask | None,
+    cells: Cells,
+    available: Positions | None,
+    profile: Profile,
+    *,
+    space: int = SPACE,
+) -> Values:
     """Return numbers with what is not there left out, and tell unreadable ones from those that were never filled in.
 
     Args:
@@ -49,6 +58,7 @@ def settle(array: pa.Array, null: Mask | None, cells: Cells, available: Position
         cells: their bytes.
         available: bytes that each really has; a number that is not complete is null, and not counted.
         profile: whether blanks are counted.
+        space: the byte that a space is in ``cells``.
     """
     if available is not None:
         short = available < cells.shape[1]
@@ -61,10 +71,10 @@ def settle(array: pa.Array, null: Mask | None, cells: Cells, available: Position
     if profile.name == "cobrix":
         bad[wrong] = ~blank(cells[wrong])
     elif profile.blanks_are_null:
-        bad[wrong] = ~(blank(cells[wrong]) | (cells[wrong] == HIGH_VALUE).all(axis=1))
+        bad[wrong] = ~(blank(cells[wrong], space) | (cells[wrong] == HIGH_VALUE).all(axis=1))
     return Values(array=array, bad=bad if bad.any() else None)
 
 
-def blank(cells: Cells) -> Mask:
+def blank(cells: Cells, space: int = SPACE) -> Mask:
     """Return where there is nothing but spaces and low-values."""
-    return np.asarray(((cells == SPACE) | (cells == LOW_VALUE)).all(axis=1))
+    return np.asarray(((cells == space) | (cells == LOW_VALUE)).all(axis=1))

@@ -15,7 +15,7 @@ from adapters.mainframe.profile import Profile
 from adapters.mainframe.records import Mask, Positions, Rows
 from adapters.mainframe.values import decimals, kernels
 from adapters.mainframe.values.decimals import Unscaled
-from adapters.mainframe.values.decode import Decode, Values, settle
+from adapters.mainframe.values.decode import ASCII_SPACE, SPACE, Decode, Values, settle
 from adapters.mainframe.values.kernels import Sign, Signs
 
 _LIMB = 9  # bytes
@@ -47,6 +47,7 @@ def decoder(field: Field, profile: Profile) -> Decode:
         # Cobrix puts all half bytes behind the zeros of VPP9(4), also the one that just fills the first byte
         picture_scale += nibbles - field.picture.size
     kind = field.type
+    space = ASCII_SPACE if profile.encoding == "ascii" else SPACE  # a program moved spaces to the group around it
     power = (kind.scale if pa.types.is_decimal(kind) else 0) - picture_scale
 
     def decode(rows: Rows, offset: int, available: Positions | None = None) -> Values:
@@ -56,7 +57,7 @@ def decoder(field: Field, profile: Profile) -> Decode:
         else:
             numbers = decimals.rescaled(numbers, np.full(len(rows), picture_scale), kind.scale)
         array, null = decimals.array(numbers, kind, bad, wrap=not ibm)
-        return settle(array, null, rows[:, offset : offset + field.length], available, profile)
+        return settle(array, null, rows[:, offset : offset + field.length], available, profile, space=space)
 
     return decode
 
