@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
+from random import Random
 
 import gnucobol
 import pyarrow as pa
@@ -24,6 +25,7 @@ from adapters.mainframe.copybook import placing
 from adapters.mainframe.copybook.layout import Column, Group, Layout, Table
 from adapters.mainframe.encoder import WriteOptions
 from adapters.mainframe.options import MainframeOptions
+from adapters.mainframe.reader import ReadBatch
 from adapters.mainframe.source import Source
 
 AS_WRITTEN = {
@@ -346,3 +348,74 @@ def placed(column: Column, start: int, index: Index) -> Iterator[tuple[tuple[str
     if isinstance(column, Group):
         for below in column.columns:
             yield from placed(below, start, index)
+
+
+_HALVES = "0123456789" * 3 + "abcdef"  # of a byte; mostly digits, so that whole numbers come about
+_ZONED = "0123456789" * 2 + " -+\0@"
+_SIGNED = _ZONED + "{ABCDEFGHI}JKLMNOPQR"
+
+CLASSES = {  # clauses, of what the bytes are made, of what the last sign is made
+    "PACKED-SIGNED": ("PIC S9(3) COMP-3", _HALVES, "cdf0159"),
+    "PACKED": ("PIC 9(5) COMP-3", _HALVES, "fffd0"),
+    "PACKED-NO-SIGN": ("PIC 9(4) COMP-6", _HALVES, _HALVES),
+    "ZONED": ("PIC 9(2)", _ZONED, _ZONED),
+    "SIGN-BEHIND": ("PIC S9(2)", _ZONED, _SIGNED),
+    "SIGN-BEFORE": ("PIC S9(2) SIGN LEADING", _SIGNED, _ZONED),
+    "SEPARATE-BEHIND": ("PIC S9(2) SIGN TRAILING SEPARATE", _ZONED, "+- 0"),
+    "SEPARATE-BEFORE": ("PIC S9(2) SIGN LEADING SEPARATE", "+-0123456789 ", _ZONED),
+}
+
+
+def test_what_is_numeric(compiler):
+    """Any bytes are a number for us where a program finds IS NUMERIC, and else null.
+
+    GnuCOBOL takes preferred signs only. Of the others (A, B, E; a plus on an unsigned number), which IBM's machines
+    take, there are none here.
+    """
+    random, count = Random(1), 500
+    record = Record(name="CLASSES", items=tuple(Item(name=name, clauses=kind[0]) for name, kind in CLASSES.items()))
+    save_copybooks(compiler.folder, [record])
+    layout = placing.load([compiler.folder / "CLASSES.cpy"], shape="nested")
+    blanks = [byte * layout.length for byte in (b" ", b"\0", b"\xff")]
+    fields = layout.roots[0].columns
+    content = [some_bytes(random, field.length, *CLASSES[field.name][1:]) for _ in range(count) for field in fields]
+    statements = [
+        "    OPEN INPUT F-CLASSES.",
+        f"    PERFORM TELL {count + len(blanks)} TIMES.",
+        "    STOP RUN.",
+        "TELL.",
+        '    READ F-CLASSES AT END DISPLAY "no record".',
+        *(f'    IF {name} IS NUMERIC DISPLAY {name} ELSE DISPLAY " ".' for name in CLASSES),
+        "THE-END.",
+    ]
+    (compiler.folder / "CLASSES.dat").write_bytes(b"".join([*blanks, *content]))
+    lines = compiler.run("TELLS", gnucobol.program([record], statements))
+    numbers = [meant(record.items[0], line) for line in lines]
+    said = [dict(zip(CLASSES, row, strict=True)) for row in batched(numbers, len(CLASSES))]
+    batch = only_batch(compiler.folder, record)
+    assert batch.rows.to_pylist() == said
+    nulls = {name: sum(row[name] is None for row in said) for name in CLASSES}
+    assert all(20 < number < count - 20 for number in nulls.values()), nulls
+    assert {item.path for item in batch.unreadable} == CLASSES.keys()
+    # Spaces, low-values and high-values: nothing was filled in, and nothing is wrong
+    (compiler.folder / "CLASSES.dat").write_bytes(b"".join(blanks))
+    batch = only_batch(compiler.folder, record)
+    assert (batch.rows.to_pylist(), batch.unreadable) == (said[: len(blanks)], ())
+
+
+def only_batch(folder: Path, record: Record) -> ReadBatch:
+    options = options_of(record, {"encoding": "ascii", "code_page": "us-ascii"})
+    (batch,) = Source(options, folder).read([folder / options.path])
+    return batch
+
+
+def batched(values: Sequence[object], size: int) -> Iterator[Sequence[object]]:
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
+
+
+def some_bytes(random: Random, length: int, letters: str, sign: str) -> bytes:
+    """Return bytes made of characters, or of half bytes where those are hexadecimal digits; the last is a sign."""
+    if letters is _HALVES:
+        return bytes.fromhex("".join([*random.choices(letters, k=2 * length - 1), random.choice(sign)]))
+    return "".join([*random.choices(letters, k=length - 1), random.choice(sign)]).encode()
