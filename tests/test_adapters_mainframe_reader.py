@@ -8,6 +8,7 @@ import lzma
 import struct
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
@@ -290,6 +291,12 @@ def test_bytes_around_the_fields_are_passed(estate: Path) -> None:
 def test_an_added_column_needs_a_name_of_its_own(estate: Path) -> None:
     with pytest.raises(ConfigurationError, match="add: there is a column NAME already; choose another name"):
         _ = reader_of(estate, add={"file": "NAME"}).schema
+
+
+def test_point_and_comma_change_places_where_the_program_says_so(estate: Path) -> None:
+    path, copybook = write(estate, ebcdic("1234,50")), "01 R.\n   05 PRICE PIC 9(4),99.\n"
+    assert rows_of(reader_of(estate, copybook).read([path])) == [{"PRICE": "1234,50"}]
+    assert rows_of(reader_of(estate, copybook, decimal_comma=True).read([path])) == [{"PRICE": Decimal("1234.50")}]
 
 
 # Errors

@@ -43,9 +43,8 @@ def layout_of(options: MainframeOptions, base: Path) -> Layout:
     Raises:
         ConfigurationError: a copybook cannot be read or has problems; all are listed with line and column.
     """
-    names = (options.copybook,) if isinstance(options.copybook, str) else options.copybook
     return placing.load(
-        [paths.resolve(name, base) for name in names],
+        copybooks_of(options, base),
         profile_of(options, base),
         shape=options.columns,
         keep_root=options.keep_root,
@@ -55,4 +54,11 @@ def layout_of(options: MainframeOptions, base: Path) -> Layout:
         copy_folder=paths.resolve(options.copy_folder, base) if options.copy_folder else None,
         format=options.copybook_format,
         columns=options.copybook_columns,
+        decimal_comma=options.decimal_comma,
     )
+
+
+def copybooks_of(options: MainframeOptions, base: Path) -> list[Path]:
+    """Return the files of the copybooks."""
+    names = (options.copybook,) if isinstance(options.copybook, str) else options.copybook
+    return [paths.resolve(name, base) for name in names]

@@ -96,6 +96,8 @@ class MainframeOptions(ReadOptions):
     """the reference format of the copybook"""
     copybook_columns: tuple[PositiveInt, PositiveInt] | None = None
     """first and last column of program text; 7 and 72 if not given"""
+    decimal_comma: bool = False
+    """whether point and comma change places in pictures, as DECIMAL-POINT IS COMMA has it in the program"""
     compression: Literal["auto", "none", "gzip", "bz2", "xz", "zstd"] = "auto"
     """how the files are compressed; `auto` looks at their first bytes"""
     delivery: Delivery | None = None

@@ -8,10 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from adapters import paths
-from adapters.mainframe import assemble
-from adapters.mainframe.cobrix import reading as cobrix
-from adapters.mainframe.cobrix.options import translate
+from adapters.mainframe import assemble, cobrix
 from adapters.mainframe.conditions import condition_columns
 from adapters.mainframe.copybook.layout import Layout
 from adapters.mainframe.encoder import WriteOptions, encode
@@ -49,10 +46,10 @@ class Source:
         self.notes: tuple[str, ...] = ()
         if options.cobrix_options is not None:
             _refuse_both(options)
-            translated = translate(options.cobrix_options)
+            translated = cobrix.translate(options.cobrix_options)
             ours = {name: getattr(options, name) for name in _OURS}
             self.options = translated.options(path=options.path, copybook=options.copybook).model_copy(update=ours)
-            self.layout = cobrix.layout_of(translated, _copybooks(options, base))
+            self.layout = cobrix.layout_of(translated, assemble.copybooks_of(options, base))
             self.notes = translated.notes
             self.reader = Reader(self.options, self.layout, base)
             self._columns = cobrix.columns(self.reader.schema.names, self.layout, translated)
@@ -110,9 +107,9 @@ class Target:
             self._written = WriteOptions.of(options)
             return
         _refuse_both(options)
-        translated = translate(options.cobrix_options)
+        translated = cobrix.translate(options.cobrix_options)
         ours = translated.options(path=options.path, copybook=options.copybook)
-        self.layout = cobrix.layout_of(translated, _copybooks(options, base))
+        self.layout = cobrix.layout_of(translated, assemble.copybooks_of(options, base))
         self._written = replace(
             WriteOptions.of(ours),
             pad_records=translated.pad_records,
@@ -144,8 +141,3 @@ def _refuse_both(options: MainframeOptions) -> None:
             )
             for name in both
         )
-
-
-def _copybooks(options: MainframeOptions, base: Path) -> list[Path]:
-    names = (options.copybook,) if isinstance(options.copybook, str) else options.copybook
-    return [paths.resolve(name, base) for name in names]

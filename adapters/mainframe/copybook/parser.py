@@ -37,7 +37,7 @@ def load(
     Args:
         file: UTF-8 or Latin-1 text.
         copy_folder: where COPY finds its members; default: beside the copybook.
-        format: see ``parse``, as ``columns``, ``decimal_comma`` and ``lenient``.
+        format: see ``parse``.
         columns: see ``parse``.
         decimal_comma: see ``parse``.
         lenient: see ``parse``.

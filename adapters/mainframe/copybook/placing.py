@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import pyarrow as pa
 
@@ -18,6 +17,7 @@ from adapters.mainframe.copybook.frames import START, Frame, Inherited, Position
 from adapters.mainframe.copybook.layout import Column, Field, Group, Layout, Place, Shape, Table, plain, walk
 from adapters.mainframe.copybook.naming import FILLER, FillerNames, Fillers, Names
 from adapters.mainframe.copybook.references import References
+from adapters.mainframe.copybook.source import Format
 from adapters.mainframe.copybook.storage import MisfitError, Storage, alignment, storage
 from adapters.mainframe.copybook.syntax import Copybook, Entry, Occurs, Usage
 from adapters.mainframe.copybook.views import Debug, renamed, text_of, with_debug
@@ -35,14 +35,12 @@ def load(
     shape: Shape = "names",
     keep_root: bool = False,
     fillers: Fillers = "drop",
-    filler_names: FillerNames = "numbers",
     header: str | None = None,
     trailer: str | None = None,
-    as_text: Sequence[str] = (),
-    debug: Debug | None = None,
     copy_folder: Path | None = None,
-    format: Literal["auto", "fixed", "free"] = "auto",  # noqa: A002 - as the parser and the command line call it
+    format: Format = "auto",  # noqa: A002 - as the option is called
     columns: tuple[int, int] | None = None,
+    decimal_comma: bool = False,
 ) -> Layout:
     """Return the layout that copybook files describe; see ``compile_layout`` and ``parser.load``.
 
@@ -50,20 +48,18 @@ def load(
         ConfigurationError: a copybook cannot be read or holds problems; all are listed with line and column.
     """
     copybooks = [
-        parser.load(file, copy_folder=copy_folder, format=format, columns=columns, lenient=profile.name == "cobrix")
+        parser.load(
+            file,
+            copy_folder=copy_folder,
+            format=format,
+            columns=columns,
+            decimal_comma=decimal_comma,
+            lenient=profile.name == "cobrix",
+        )
         for file in files
     ]
     return compile_layout(
-        copybooks,
-        profile,
-        shape=shape,
-        keep_root=keep_root,
-        fillers=fillers,
-        filler_names=filler_names,
-        header=header,
-        trailer=trailer,
-        as_text=as_text,
-        debug=debug,
+        copybooks, profile, shape=shape, keep_root=keep_root, fillers=fillers, header=header, trailer=trailer
     )
 
 
