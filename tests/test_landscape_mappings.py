@@ -7,7 +7,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from adapters.mainframe.adapter import Mainframe
+from adapters.mainframe.options import MainframeOptions
 from canonical_model.schema import Kind
+from foundation.errors import SourceError
 from landscape.build import Landscape, build
 from landscape.soap_service import serve
 from landscape.systems.listing import ALL
@@ -36,7 +39,7 @@ def test_the_mainframe_files_are_of_many_kinds() -> None:
     assert {read.get("record_format", "F") for read in reads} >= {"F", "V", "VB", "VBS"}
     assert len({read["code_page"] for read in reads}) >= 4
     assert any("segments" in read for read in reads)
-    assert any("header_record" in read and "trailer_record" in read for read in reads)
+    assert any("header_record" in read and "reconcile" in read for read in reads)
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +100,19 @@ def test_what_a_system_keeps_elsewhere_belongs_to_its_customers(estate: Estate, 
     assert found.height == found["record_id"].n_unique() == rows > 0
     assert set(found["party_source"]) == {of}
     assert set(found["party_record_id"]) <= set(truth["record_id"])
+
+
+def test_mandates_that_lost_records_are_refused(estate: Estate, tmp_path: Path) -> None:
+    (mapping,) = estate.select(["billing_mandates"])
+    content = (estate.root / str(mapping.read["path"])).read_bytes()
+    assert len(content) % 64 == 0
+    (tmp_path / "INCASSO.DAT").write_bytes(content[: 64 * 10] + content[64 * 11 :])
+    copybook = estate.root / str(mapping.read["copybook"])
+    read = {**mapping.read, "path": str(tmp_path / "INCASSO.DAT"), "copybook": str(copybook)}
+    del read["adapter"]
+    adapter = Mainframe(MainframeOptions.model_validate(read), base=tmp_path)
+    with pytest.raises(SourceError, match="IS-AANTAL"):
+        list(adapter.read())
 
 
 @pytest.mark.usefixtures("odbc_sqlite_driver")
