@@ -187,6 +187,21 @@ class TestRows:
         assert lines == ['{"F":"NaN"}', '{"F":"Infinity"}', '{"F":"-Infinity"}', "{}", '{"F":0.5}']
 
 
+class TestCopybooks:
+    def test_the_first_line_of_a_copybook_in_an_option_keeps_its_columns(self, tmp_path: Path):
+        text = "        01  RECORD.\n            05  A  PIC X.\n"  # without its blanks, `01  RE` would be a line number
+        (tmp_path / "data").write_bytes(b"\xc1")
+        assert [batch.to_pylist() for batch in read([tmp_path / "data"], [], {"copybook_contents": text})] == [
+            [{"A": "A"}]
+        ]
+
+    def test_a_table_that_says_no_least_may_be_empty(self, tmp_path: Path):
+        text = "       01 R. 05 N PIC 9. 05 T OCCURS 3 DEPENDING ON N PIC X."
+        (tmp_path / "data").write_bytes("0abc2abc".encode("cp037"))
+        found = [batch.column("T").to_pylist() for batch in read([tmp_path / "data"], [], {"copybook_contents": text})]
+        assert found == [[[], ["a", "b"]]]
+
+
 class TestDocumentation:
     def test_every_option_has_its_line(self, project_root: Path):
         text = (project_root / "docs" / "cobrix.md").read_text("utf-8")

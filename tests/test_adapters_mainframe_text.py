@@ -330,6 +330,10 @@ class TestAscii:
         assert decode(["aé€".encode()[:5], "€a".encode() + b" "], profile) == [f"aé{UNDEFINED}", "€a"]
         assert decode(["a€".encode(), "a€".encode()[:3], b"a"], profile) == ["a€", f"a{UNDEFINED}", "a"]
 
+    def test_a_surrogate_in_utf_8_is_one_undefined_character(self) -> None:
+        profile = Profile(encoding="ascii", code_page="utf-8")  # Java's decoder, and so Cobrix, takes its three bytes
+        assert one(b"a\xed\xa0\x80b\xed\xbf\xbf", profile) == f"a{UNDEFINED}b{UNDEFINED}"
+
     def test_controls_of_utf_8_are_blanked(self) -> None:
         profile = Profile(encoding="ascii", code_page="utf-8")
         assert one("a\x85é\x7fb\n".encode(), profile) == "a é b"

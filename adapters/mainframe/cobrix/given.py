@@ -44,6 +44,10 @@ class Given:
         """Return a text; None when it is not given, or blank."""
         return self._values.get(name, "").strip() or None
 
+    def verbatim(self, name: str) -> str | None:
+        """Return a text as it was given, where blanks at its ends mean something; None when there is nothing else."""
+        return self._values[name] if self.text(name) else None
+
     def flag(self, name: str, *, default: bool) -> bool:
         """Return true or false."""
         return self.choice(name, _FLAGS, default=default)

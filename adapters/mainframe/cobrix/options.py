@@ -230,7 +230,7 @@ def _translated(given: Given) -> Translated:
         values=values,
         paths=listed(given.text("data_paths") or given.text("paths") or given.text("path")),
         copybooks=listed(given.text("copybooks") or given.text("copybook")),
-        copybook_text=given.text("copybook_contents"),
+        copybook_text=given.verbatim("copybook_contents"),
         fillers=_FILLERS[dropped],
         filler_names=given.choice("filler_naming_policy", _FILLER_NAMES, default="numbers"),
         debug=_debug(given),

@@ -272,10 +272,8 @@ class Sentences:
                 token, f"OCCURS {first} TO {most} without DEPENDING ON", "say which field holds the number"
             )
         least = first
-        if most is None:
-            most = first
-            if depending is not None:  # Enterprise COBOL takes the TO for optional; Cobrix reads one element at least
-                least = 1 if self._lenient else 0
+        if most is None:  # Enterprise COBOL takes the TO for optional, and so does Cobrix
+            least, most = (first if depending is None else 0), first
         if not least <= most or most < 1:
             raise _SyntaxError(token, f"OCCURS {least} TO {most}: expected at least one, and no more than at most")
         entry.occurs = Occurs(least=least, most=most, depending=depending)

@@ -467,11 +467,14 @@ class _ManyBytes:
         return Utf8(b"".join(texts), np.cumsum([0, *map(len, texts)], dtype=np.int32))
 
     def _utf8(self, data: bytes) -> bytes:
+        if self.codec == "utf-8":
+            data = _SURROGATE_UTF8.sub(b"\xff", data)
         text = data.decode(self.codec, "replace")
         return (_C1.sub(" ", text) if self.blank else text).encode()
 
 
 _BLANKED_ASCII = bytes(32 if byte < 32 or byte == 127 else byte for byte in range(256))
+_SURROGATE_UTF8 = re.compile(b"\xed[\xa0-\xbf][\x80-\xbf]")  # one undefined character, as Java reads it, and not three
 _C1, _C1_UTF8 = re.compile("[\x80-\x9f]"), re.compile(b"\xc2[\x80-\x9f]")
 
 
