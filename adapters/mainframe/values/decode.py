@@ -8,10 +8,10 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from adapters.mainframe.profile import Profile
 from adapters.mainframe.records import Mask, Positions, Rows
+from adapters.mainframe.values.decimals import validity
 
 Cells = npt.NDArray[np.uint8]  # shape (values, bytes of the field)
 
@@ -62,7 +62,8 @@ def settle(
     """
     if available is not None:
         short = available < cells.shape[1]
-        array = pc.if_else(pa.array(short), pa.scalar(None, array.type), array)
+        missing = short if null is None else short | null
+        array = pa.Array.from_buffers(array.type, len(array), [validity(missing), *array.buffers()[1:]])
         null = None if null is None else null & ~short
     if null is None or not null.any():
         return Values(array=array)
