@@ -459,7 +459,7 @@ def test_every_record_format_is_read_back(tmp_path: Path, asked: dict[str, objec
         {"N": [len(texts) for texts, _ in rows], "T": [texts for texts, _ in rows], "K": [k for _, k in rows]}
     )
     encoder.write(tmp_path / "data", layout, table, WriteOptions.of(options))
-    found = [batch.rows for batch in Reader(options, layout, tmp_path).read([tmp_path / "data"])]
+    found = [batch.rows for batch in Reader(options, layout).read([tmp_path / "data"])]
     assert pa.Table.from_batches(found).to_pylist() == table.to_pylist()
 
 

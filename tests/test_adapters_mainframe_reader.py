@@ -17,8 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.mainframe import assemble, files, parallel
+from adapters.mainframe.chunks import Part
 from adapters.mainframe.options import MainframeOptions
-from adapters.mainframe.reader import Part, ReadBatch, Reader
+from adapters.mainframe.reader import ReadBatch, Reader
 from foundation.errors import ConfigurationError, SourceError, SourceUnavailable
 
 COPYBOOK = """
@@ -63,7 +64,7 @@ def reader_of(estate: Path, copybook: str | None = None, **values: object) -> Re
     options = MainframeOptions.model_validate(
         {"path": "x", "copybook": "other.cpy" if copybook else "customer.cpy", "copybook_format": "free", **values}
     )
-    return Reader(options, assemble.layout_of(options, estate), estate)
+    return Reader(options, assemble.layout_of(options, estate))
 
 
 def write(estate: Path, content: bytes, name: str = "data") -> Path:
@@ -322,7 +323,7 @@ def test_a_file_without_records_of_the_format_is_refused_and_not_read_into_memor
     estate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files, "BLOCK", 64)
-    monkeypatch.setattr("adapters.mainframe.reader.LARGEST_RECORD", 1000)
+    monkeypatch.setattr("adapters.mainframe.chunks.LARGEST_RECORD", 1000)
     path = write(estate, b"A" * 100_000)
     with pytest.raises(SourceError, match=r"data: byte 0: no record ends within \d{4} bytes; check `record_format`"):
         list(reader_of(estate, record_format="text").read([path]))

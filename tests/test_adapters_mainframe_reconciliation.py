@@ -63,7 +63,7 @@ def read(
     values = {"path": "data*", "copybook": "p.cpy", "copybook_format": "free", **ENDS, **options}
     chosen = MainframeOptions.model_validate({**values, "reconcile": reconcile})
     layout = assemble.layout_of(chosen, folder)
-    reader = Reader(chosen, layout, folder)
+    reader = Reader(chosen, layout)
     assert chosen.reconcile is not None
     held = Reconciliation(chosen.reconcile, layout, reader.schema)
     return held.checked(reader.read(paths), paths, reader.ends)

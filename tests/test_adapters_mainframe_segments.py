@@ -382,7 +382,7 @@ def test_the_reader_nests_and_relates(tmp_path: Path, batch_rows: int):
                 "segments": {"field": "KIND", "groups": GROUPS, "children": CHILDREN, **segments},
             }
         )
-        reader = Reader(options, assemble.layout_of(options, tmp_path), tmp_path)
+        reader = Reader(options, assemble.layout_of(options, tmp_path))
         return [row for batch in reader.read([tmp_path / "data"]) for row in batch.rows.to_pylist()], reader
 
     rows, reader = read(**{"as": "nested"})

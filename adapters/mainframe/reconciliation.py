@@ -10,11 +10,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from adapters.mainframe.chunks import Ends
 from adapters.mainframe.columns import values
 from adapters.mainframe.copybook import naming
 from adapters.mainframe.copybook.layout import Layout
 from adapters.mainframe.options import Reconcile
-from adapters.mainframe.reader import Ends, ReadBatch
+from adapters.mainframe.reader import ReadBatch
 from foundation.errors import ConfigurationError, Location, Problem, SourceError, did_you_mean
 
 _EXACT = Context(prec=100)  # digits: more than the rows of any file can sum to

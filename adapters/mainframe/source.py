@@ -51,11 +51,11 @@ class Source:
             self.options = translated.options(path=options.path, copybook=options.copybook).model_copy(update=ours)
             self.layout = cobrix.layout_of(translated, assemble.copybooks_of(options, base))
             self.notes = translated.notes
-            self.reader = Reader(self.options, self.layout, base)
+            self.reader = Reader(self.options, self.layout)
             self._columns = cobrix.columns(self.reader.schema.names, self.layout, translated)
         else:
             self.layout = assemble.layout_of(options, base)
-            self.reader = Reader(options, self.layout, base)
+            self.reader = Reader(options, self.layout)
             self._columns = self.reader.schema.names
         self.notes += self.layout.notes
         reconcile = self.options.reconcile
