@@ -18,6 +18,8 @@ import servers
 
 IBM = ("-std=ibm", "-fsign=EBCDIC", "-fpretty-display", "-fodoslide", "-fnumeric-literal-length=38")
 """Options of the compiler: storage as IBM has it; tables move what follows; numbers are shown with sign and point."""
+BYTES = (*IBM, "-fbinary-size=1--8")
+"""The same, with as few bytes for a binary number as it needs, as Micro Focus has COMP-X."""
 
 WIDTH = 38  # characters of text and digits of numbers, at most
 
@@ -306,7 +308,7 @@ def literal(number: int, scale: int) -> str:
     sign, digits = "-" if number < 0 else "", str(abs(number))
     if scale <= 0:
         return sign + digits + "0" * -scale
-    digits = digits.zfill(scale + 1)
+    digits = digits.zfill(scale)
     return f"{sign}{digits[:-scale]}.{digits[-scale:]}"
 
 
@@ -373,6 +375,18 @@ def binary_number(random: Random, name: str) -> Item:
         plain=usage == "COMP-5" and scale > 0,  # DISPLAY forgets its point
         literals=literals,
     )
+
+
+def byte_number(random: Random, name: str) -> Item:
+    """Return a number of any count of bytes, given by its digits or by its bytes; the compiler is to take BYTES."""
+    count = random.randint(1, 8)
+    if random.random() < 0.5:
+        picture, digits = f"X({count})", min(18, len(str(256**count)) - 1)  # DISPLAY shows no more
+    else:
+        digits = random.randint(1, 18)
+        picture = f"9({digits})"
+    literals = literals_of(random, digits, 0, signed=False)
+    return Item(name=name, clauses=f"PIC {picture} COMP-X", kind="number", literals=literals)
 
 
 def packed_number(random: Random, name: str) -> Item:
