@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 
 from adapters.mainframe import files, framing
-from adapters.mainframe.copybook import naming
-from adapters.mainframe.copybook.layout import Group, Layout, Place
+from adapters.mainframe.copybook.layout import Layout
+from adapters.mainframe.copybook.naming import alone
 from adapters.mainframe.decoder import Decoder
 from adapters.mainframe.files import Blocks, Compression
 from adapters.mainframe.framing.base import LARGEST_RECORD
@@ -96,8 +96,8 @@ class Chunks:
         as_bytes = options.profile == "cobrix"
         self._skip_start = options.skip_start + (layout.header.length if layout.header and as_bytes else 0)
         self._skip_end = options.skip_end + (layout.trailer.length if layout.trailer and as_bytes else 0)
-        self._header = _EndRecord(layout.header, layout) if layout.header and not as_bytes else None
-        self._trailer = _EndRecord(layout.trailer, layout) if layout.trailer and not as_bytes else None
+        self._header = Decoder(alone(layout.header, layout)) if layout.header and not as_bytes else None
+        self._trailer = Decoder(alone(layout.trailer, layout)) if layout.trailer and not as_bytes else None
 
     def reset(self) -> None:
         """Forget what was counted and read so far."""
@@ -175,7 +175,7 @@ class Chunks:
         for found, _ in self._framed(part, self.counts):
             records = found
             if self._header is not None and part.start is None and len(records) and records.numbers[0] == 0:
-                self._take_end(part.path, "header", self._header.row(records.only(slice(0, 1))))
+                self._take_end(part.path, "header", self._header.decode(records.only(slice(0, 1))).rows)
                 records = records.only(slice(1, None))
             if self._trailer is not None and part.end is None and len(records):
                 if pending is not None:
@@ -183,7 +183,7 @@ class Chunks:
                 pending, records = records.only(slice(-1, None)).detached(), records.only(slice(0, -1))
             yield self._of_length(records, self.counts)
         if pending is not None and self._trailer is not None:
-            self._take_end(part.path, "trailer", self._trailer.row(pending))
+            self._take_end(part.path, "trailer", self._trailer.decode(pending).rows)
             self.ends[part.path] = replace(self.ends[part.path], records=int(pending.numbers[0]) + 1)
 
     def _framed(self, part: Part, counts: Counts) -> Iterator[tuple[Records, int | None]]:
@@ -232,29 +232,6 @@ class Chunks:
     def _take_end(self, path: Path, which: str, row: pa.RecordBatch) -> None:
         self.counts.ends += 1
         self.ends[path] = replace(self.ends.get(path, Ends()), **{which: row})
-
-
-class _EndRecord:
-    """A header or trailer: one record with a layout of its own."""
-
-    def __init__(self, group: Group, layout: Layout) -> None:
-        self._decoder = Decoder(
-            replace(
-                layout,
-                name=group.name,
-                length=group.length,
-                shortest=group.length,
-                end=Place(offset=group.length),
-                roots=(group,),
-                outputs=naming.outputs([group], "names", layout.profile),
-                header=None,
-                trailer=None,
-            )
-        )
-
-    def row(self, record: Records) -> pa.RecordBatch:
-        """Return the fields of the one record given."""
-        return self._decoder.decode(record).rows
 
 
 def _move_on(blocks: Blocks, size: int, consumed: int, *, final: bool) -> None:

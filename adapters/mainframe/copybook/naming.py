@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from adapters.mainframe.copybook.layout import Column, Field, Group, Output, Shape, Table
+from adapters.mainframe.copybook.layout import Column, Field, Group, Layout, Output, Place, Shape, Table
 from adapters.mainframe.copybook.syntax import Entry
 from adapters.mainframe.profile import Profile
 from foundation.errors import ConfigurationError, Problem
@@ -143,6 +143,21 @@ def outputs(roots: Sequence[Group], shape: Shape, profile: Profile, *, keep_root
     _qualify(candidates)
     joint = "." if shape != "flattened" and profile.name == "ibm" else "_"
     return _unique([replace(item.output, name=joint.join(item.words)) for item in candidates])
+
+
+def alone(group: Group, layout: Layout, shape: Shape = "names") -> Layout:
+    """Return the layout of a header or trailer of ``layout`` as a record by itself."""
+    return replace(
+        layout,
+        name=group.name,
+        length=group.length,
+        shortest=group.length,
+        end=Place(offset=group.length),
+        roots=(group,),
+        outputs=outputs([group], shape, layout.profile),
+        header=None,
+        trailer=None,
+    )
 
 
 @dataclass(slots=True)

@@ -23,7 +23,7 @@ import pyarrow as pa
 
 from adapters.mainframe.copybook import naming
 from adapters.mainframe.copybook.layout import Group, Layout
-from adapters.mainframe.encoder import formats, records, tables
+from adapters.mainframe.encoder import fields, formats, records, tables
 from adapters.mainframe.encoder.fields import EncodeError, Nulls
 from adapters.mainframe.encoder.formats import WriteOptions
 from adapters.mainframe.encoder.records import Filling
@@ -101,11 +101,7 @@ def _pieces(
 def _single(layout: Layout, group: Group) -> Layout:
     """Return the layout of a header or trailer, whose columns have the shape of the records'."""
     nested = any(isinstance(output.column, Group) for output in layout.outputs)
-    outputs = naming.outputs((group,), "nested" if nested else "names", layout.profile)
-    end = replace(group.place, offset=group.length, anchor=0)
-    return replace(
-        layout, name=group.name, length=group.length, shortest=group.length, end=end, roots=(group,), outputs=outputs
-    )
+    return naming.alone(group, layout, "nested" if nested else "names")
 
 
 def _content(layout: Layout, table: pa.Table, options: WriteOptions, first: int = 0) -> bytes:
@@ -118,12 +114,11 @@ def _content(layout: Layout, table: pa.Table, options: WriteOptions, first: int 
 
 
 def _filling(layout: Layout, options: WriteOptions) -> Filling:
-    zero = 0x30 if layout.profile.encoding == "ascii" else 0xF0
-    space = 0x20 if layout.profile.encoding == "ascii" else 0x40
+    characters = fields.characters(layout.profile)
     cobrix = layout.profile.name == "cobrix"
     nulls = Nulls(
-        text=space if options.text_as_spaces else None,
-        display=zero if options.display_as_zeros else None,
+        text=characters.space if options.text_as_spaces else None,
+        display=characters.zero if options.display_as_zeros else None,
         packed_zero=options.packed_as_zeros,
         others=0 if cobrix else None,
     )
