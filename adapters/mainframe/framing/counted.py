@@ -15,6 +15,8 @@ from adapters.mainframe.records import Bytes
 class Counted:
     """Records as long as the tables in them say."""
 
+    at_rest = True  # nothing is held
+
     def __init__(self, layout: Layout, *, start: int = 0, end: int = 0, partial: Partial = "refuse") -> None:
         """Make a framing for one file.
 
@@ -28,11 +30,6 @@ class Counted:
         self._start = start
         self._end = end
         self._partial = partial
-
-    @property
-    def at_rest(self) -> bool:
-        """Always: nothing is held."""
-        return True
 
     def records(self, block: Bytes, *, final: bool) -> Framed:
         """Return the records that are whole in ``block``.

@@ -11,14 +11,11 @@ from adapters.mainframe.records import Bytes
 class Fixed:
     """F: every record has ``length`` bytes, and nothing stands between them."""
 
+    at_rest = True  # nothing is held
+
     def __init__(self, length: int, partial: Partial = "refuse") -> None:
         self.length = length
         self.partial = partial
-
-    @property
-    def at_rest(self) -> bool:
-        """Always: nothing is held."""
-        return True
 
     def records(self, block: Bytes, *, final: bool) -> Framed:
         """Return the whole records, and of the last block the rest as ``partial`` says."""
@@ -45,15 +42,12 @@ class Fixed:
 class FixedBlocks:
     """FB whose blocks hold no whole number of records: every block begins with a record, its last one is shorter."""
 
+    at_rest = True  # nothing is held
+
     def __init__(self, length: int, block_length: int, partial: Partial) -> None:
         self._length = length
         self._block_length = block_length
         self._partial = partial
-
-    @property
-    def at_rest(self) -> bool:
-        """Always: nothing is held."""
-        return True
 
     def records(self, block: Bytes, *, final: bool) -> Framed:
         """Return the records of the whole blocks, and of the last block of the file those of its last block."""

@@ -48,6 +48,8 @@ class Length:
 class ByLength:
     """Records whose first bytes tell their length."""
 
+    at_rest = True  # nothing is held
+
     def __init__(
         self, length: Length, *, start: int = 0, end: int = 0, partial: Partial = "refuse", strict: bool = True
     ) -> None:
@@ -66,11 +68,6 @@ class ByLength:
         self._end = end
         self._partial = partial
         self._strict = strict
-
-    @property
-    def at_rest(self) -> bool:
-        """Always: nothing is held."""
-        return True
 
     def records(self, block: Bytes, *, final: bool) -> Framed:
         """Return the records that are whole in ``block``.
