@@ -4,7 +4,7 @@
 columns, ``rows`` writes JSON Lines. The values themselves are read by the same code as everything else, with the
 profile ``cobrix``.
 
-May import: the rest of ``adapters.mainframe``. Must never know: customers, mappings, the store.
+May import: ``assemble``, ``copybook``, ``options``, ``profile``. Must never know: files of records, their bytes.
 """
 
 from adapters.mainframe.cobrix.options import Translated, translate

@@ -4,7 +4,7 @@
 few facts here (``single``), those of Japan, Korea and China with two bytes per character from ``double``, any other
 from a table that the operator hands in (``tables``). ``cobrix`` has the pages as Cobrix draws them.
 
-May import: ``foundation``, NumPy, ``ebcdic``. Must never know: fields, records, Arrow.
+May import: NumPy and ``ebcdic``. Must never know: fields, records, Arrow.
 """
 
 from __future__ import annotations

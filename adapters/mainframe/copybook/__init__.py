@@ -5,5 +5,5 @@ The stages, each readable alone: ``source`` (a file to program text: columns, co
 tree, ``syntax``) → ``placing`` (offsets; ``storage`` knows lengths and types, ``naming`` the columns) → ``layout``,
 which ``describe`` shows.
 
-May import: ``foundation``, ``adapters.mainframe.profile``, pyarrow. Must never know: files of records, their bytes.
+May import: ``profile``, pyarrow. Must never know: files of records, their bytes.
 """

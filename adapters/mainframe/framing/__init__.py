@@ -5,7 +5,7 @@
 tables in it), ``registry`` (which of them the options ask for, and functions of one's own). ``base`` says what all of
 them take and give; ``remembered`` tells the value of a field record by record; ``accelerated`` is ``chain`` by Numba.
 
-May import: ``copybook.layout``, ``expressions``, ``options``, ``records``, ``values``.
+May import: ``compiled``, ``copybook.layout``, ``expressions``, ``options``, ``profile``, ``records``, ``values``.
 Must never know: segments, columns, where the bytes come from.
 """
 

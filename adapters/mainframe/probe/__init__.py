@@ -6,7 +6,8 @@ the start of a file is looked at, so that a probe of any file takes a moment.
 The stages: ``framings`` (record format), ``pages`` (encoding and code page), ``kinds`` (what tells kinds of records
 apart), ``fit`` (whether a copybook fits), ``shown`` (bytes beside values), ``probing`` (all of it).
 
-May import: everything of the adapter but ``adapter``. Must never write to a log: what it finds is for one screen.
+May import: ``codepages``, ``copybook``, ``files``, ``framing``, ``options``, ``profile``, ``records``, ``values``.
+Must never write to a log: what it finds is for one screen.
 """
 
 from adapters.mainframe.probe.fit import Fit

@@ -5,7 +5,7 @@
 gives; ``decimals`` makes Arrow arrays of long numbers; ``kernels`` holds the inner loops, and ``accelerated`` the same
 compiled by Numba, where that is installed.
 
-May import: ``copybook``, ``profile``, ``records``, ``codepages``. Must never know how records were found.
+May import: ``codepages``, ``compiled``, ``copybook``, ``profile``, ``records``. Must never know how records were found.
 """
 
 from __future__ import annotations
