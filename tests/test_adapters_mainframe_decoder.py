@@ -13,12 +13,14 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mainframe_files import records_of
 
 from adapters.mainframe.copybook import parser, placing
 from adapters.mainframe.copybook.layout import Layout, Shape
 from adapters.mainframe.decoder import Decoder
+from adapters.mainframe.framing.fixed import Fixed
 from adapters.mainframe.profile import IBM, Profile
-from adapters.mainframe.records import Mask, Records
+from adapters.mainframe.records import NO_RECORDS, Mask, Records
 from foundation.errors import ConfigurationError
 
 COBRIX = Profile(name="cobrix", blanks_are_null=False, shift_after_tables=False)
@@ -38,10 +40,7 @@ def ebcdic(*texts: str) -> Records:
 
 
 def raw(*contents: bytes) -> Records:
-    data = b"".join(b"\xff\xff" + content for content in contents)
-    lengths = np.array([len(content) for content in contents], np.int64)
-    starts = np.cumsum(lengths + 2) - lengths
-    return Records(data=np.frombuffer(data, np.uint8), starts=starts.astype(np.int64), lengths=lengths)
+    return records_of(contents, apart=b"\xff\xff")
 
 
 def rows(layout: Layout, records: Records, active: dict[str, Mask] | None = None) -> list[dict[str, Any]]:
@@ -56,11 +55,11 @@ class TestFixed:
     RECORD = "abc".encode("cp037") + b"\xf1\xf2\x12\x3d\x00\x07"
 
     def test_values_stand_in_the_columns_of_their_names(self) -> None:
-        records = Records.fixed(np.frombuffer(self.RECORD * 3, np.uint8), len(self.RECORD))
+        records = records_of([self.RECORD] * 3)
         assert rows(compiled(self.TEXT), records) == [{"A": "abc", "B": 12, "C": -123, "D": 7}] * 3
 
     def test_no_records_are_no_rows(self) -> None:
-        empty = Records.fixed(np.empty(0, np.uint8), 9)
+        empty = NO_RECORDS
         decoded = Decoder(compiled(self.TEXT), corrupt=True).decode(empty)
         assert decoded.rows.num_rows == 0
         assert decoded.rows.schema == compiled(self.TEXT).schema
@@ -317,7 +316,9 @@ def test_carddemo_customers_equal_their_ascii_twin(external_data: Path) -> None:
     layout = placing.load([copybook])
     twin = placing.load([copybook], Profile(encoding="ascii", code_page="us-ascii"))
     lines = (folder / "custdata.ascii.txt").read_bytes().splitlines()
-    customers = Decoder(layout).decode(Records.fixed(np.fromfile(folder / "CUSTDATA.PS", np.uint8), layout.length))
+    customers = Decoder(layout).decode(
+        Fixed(layout.length).records(np.fromfile(folder / "CUSTDATA.PS", np.uint8), final=True).records
+    )
     assert customers.rows.num_rows == len(lines) == 50
     assert customers.rows.equals(Decoder(twin).decode(raw(*lines)).rows)
     assert not customers.unreadable

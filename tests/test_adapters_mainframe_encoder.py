@@ -8,36 +8,30 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
+import mainframe_files
 import numpy as np
 import pyarrow as pa
 import pyarrow.json
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from mainframe_files import layout_of_fields
 
 from adapters.mainframe import codepages, encoder
 from adapters.mainframe.assemble import layout_of as layout_of_options
 from adapters.mainframe.copybook import parser, placing
-from adapters.mainframe.copybook.layout import Layout, Shape
+from adapters.mainframe.copybook.layout import Layout
 from adapters.mainframe.decoder import Decoder
 from adapters.mainframe.encoder import EncodeError, WriteOptions
 from adapters.mainframe.options import MainframeOptions
 from adapters.mainframe.profile import IBM, Profile
 from adapters.mainframe.reader import Reader
-from adapters.mainframe.records import Records
 from adapters.mainframe.source import Target
-
-
-def layout_of(*lines: str, profile: Profile = IBM, shape: Shape = "names") -> Layout:
-    text = "\n".join("       " + line for line in ("01 RECORD-1.", *lines))
-    return placing.compile_layout([parser.parse(text, Path("test.cpy"))], profile, shape=shape)
 
 
 def decode(layout: Layout, records: list[bytes]) -> pa.Table:
     """Return the rows of whole records; fails if anything in them could not be read."""
-    lengths = np.array([len(record) for record in records], np.int64)
-    data = np.frombuffer(b"".join(records), np.uint8)
-    decoded = Decoder(layout).decode(Records(data=data, starts=np.cumsum(lengths) - lengths, lengths=lengths))
+    decoded = Decoder(layout).decode(mainframe_files.records_of(records))
     assert decoded.unreadable == ()
     return pa.Table.from_batches([decoded.rows])
 
@@ -143,7 +137,7 @@ PROFILES = [
 @given(st.data(), st.sampled_from(PROFILES))
 def test_numbers_come_back_as_they_went(data: st.DataObject, profile: Profile):
     items = data.draw(st.lists(numbers(), min_size=1, max_size=4))
-    layout = layout_of(*(f"05 FIELD-{i} {item.clauses}." for i, item in enumerate(items)), profile=profile)
+    layout = layout_of_fields(*(f"05 FIELD-{i} {item.clauses}." for i, item in enumerate(items)), profile=profile)
     count = data.draw(st.integers(0, 4))
     columns = {
         f"FIELD-{i}": data.draw(st.lists(item.values, min_size=count, max_size=count)) for i, item in enumerate(items)
@@ -166,7 +160,7 @@ def test_text_comes_back_in_every_code_page(page: str, width: int, justified: bo
     known = sorted(set(codepages.get(page).characters) - {codepages.REPLACEMENT, "\0", " "})
     texts = data.draw(st.lists(st.none() | st.text(known, min_size=1, max_size=width), min_size=1, max_size=5))
     clause = "JUSTIFIED RIGHT" if justified else ""
-    layout = layout_of("05 FILLER PIC X(3).", f"05 T PIC X({width}) {clause}.", profile=profile)
+    layout = layout_of_fields("05 FILLER PIC X(3).", f"05 T PIC X({width}) {clause}.", profile=profile)
     table = pa.table({"T": pa.array(texts, pa.string())})
     assert decode(layout, records_of(layout, table))["T"].to_pylist() == texts
     raw = encoder.encode(layout, table)
@@ -190,7 +184,7 @@ def test_double_byte_text_comes_back(number: str, data: st.DataObject):
     pairs = [chr(point) for point in np.unique(page.double) if point not in (0, ord(codepages.REPLACEMENT), 0x3000)]
     singles = [character for character in page.characters if character.isalnum() and character.isascii()]
     profile = replace(IBM, code_page=f"cp{number}")
-    layout = layout_of("05 G1 PIC G(6) DISPLAY-1.", "05 X1 PIC X(40).", profile=profile)
+    layout = layout_of_fields("05 G1 PIC G(6) DISPLAY-1.", "05 X1 PIC X(40).", profile=profile)
     doubles = data.draw(st.lists(st.text(pairs, min_size=1, max_size=6), min_size=1, max_size=3))
     mixed = st.text([*singles, *pairs], min_size=1, max_size=6) if singles else st.none()
     rows = [{"G1": text, "X1": data.draw(mixed)} for text in doubles]
@@ -203,14 +197,14 @@ _LETTERS = st.characters(max_codepoint=0xD7FF, categories=["L", "N"])
 
 @given(st.lists(st.text(_LETTERS, max_size=8), min_size=1, max_size=4), st.sampled_from(["big", "little"]))
 def test_national_text_comes_back(texts: list[str], endian: str):
-    layout = layout_of("05 N1 PIC N(8) NATIONAL.", profile=replace(IBM, national=endian))
+    layout = layout_of_fields("05 N1 PIC N(8) NATIONAL.", profile=replace(IBM, national=endian))
     table = pa.table({"N1": texts})
     assert decode(layout, records_of(layout, table))["N1"].to_pylist() == [text or None for text in texts]
 
 
 @given(st.lists(st.text("ABC012é€", max_size=4), min_size=1, max_size=4))
 def test_character_sets_of_several_bytes_fill_fields_by_bytes(texts: list[str]):
-    layout = layout_of("05 T PIC X(12).", profile=Profile(encoding="ascii", code_page="utf-8"))
+    layout = layout_of_fields("05 T PIC X(12).", profile=Profile(encoding="ascii", code_page="utf-8"))
     decoded = decode(layout, records_of(layout, pa.table({"T": texts})))
     assert decoded["T"].to_pylist() == [text or None for text in texts]
 
@@ -222,7 +216,7 @@ def test_character_sets_of_several_bytes_fill_fields_by_bytes(texts: list[str]):
     st.sampled_from(["ibm", "ibm-little", "ieee", "ieee-little"]),
 )
 def test_floats_come_back(singles: list[int], doubles: list[int], power: int, floats: str):
-    layout = layout_of("05 F1 COMP-1.", "05 F2 COMP-2.", profile=replace(IBM, floats=floats))
+    layout = layout_of_fields("05 F1 COMP-1.", "05 F2 COMP-2.", profile=replace(IBM, floats=floats))
     columns = {
         "F1": [float(number) * 16.0**power for number in singles],
         "F2": [float(number) * 16.0**power for number in doubles[: len(singles)]],
@@ -241,7 +235,7 @@ def test_floats_come_back(singles: list[int], doubles: list[int], power: int, fl
     ],
 )
 def test_hexadecimal_floats(value: float, single: str, double: str):
-    layout = layout_of("05 F1 COMP-1.", "05 F2 COMP-2.")
+    layout = layout_of_fields("05 F1 COMP-1.", "05 F2 COMP-2.")
     assert encoder.encode(layout, pa.table({"F1": [value], "F2": [value]})).hex().upper() == single + double
 
 
@@ -271,7 +265,7 @@ def test_hexadecimal_floats(value: float, single: str, double: str):
     ],
 )
 def test_the_manual_s_own_examples(clauses: str, value: object, content: str):
-    layout = layout_of(f"05 A {clauses}.")
+    layout = layout_of_fields(f"05 A {clauses}.")
     assert encoder.encode(layout, pa.table({"A": [value]})).hex().upper() == content
 
 
@@ -315,7 +309,7 @@ def test_tables_of_any_size_come_back(data: st.DataObject, shift: bool):
     lines, row = data.draw(records())
     rows = data.draw(st.lists(row, min_size=1, max_size=4))
     profile = replace(IBM, shift_after_tables=shift)
-    nested = layout_of(*lines, profile=profile, shape="nested")
+    nested = layout_of_fields(*lines, profile=profile, shape="nested")
     table = pa.Table.from_pylist(rows, schema=nested.schema)
     content = records_of(nested, table)
     assert [len(record) for record in content] == [
@@ -323,7 +317,7 @@ def test_tables_of_any_size_come_back(data: st.DataObject, shift: bool):
     ]
     assert decode(nested, content).to_pylist() == rows
     for shape in ("names", "flattened"):
-        other = layout_of(*lines, profile=profile, shape=shape)
+        other = layout_of_fields(*lines, profile=profile, shape=shape)
         assert records_of(other, decode(other, content)) == content
 
 
@@ -333,7 +327,7 @@ def length_of(row: dict[str, object], layout: Layout) -> int:
 
 
 def test_counts_are_filled_from_the_lists():
-    layout = layout_of("05 N PIC 9.", "05 T PIC X OCCURS 0 TO 5 DEPENDING ON N.")
+    layout = layout_of_fields("05 N PIC 9.", "05 T PIC X OCCURS 0 TO 5 DEPENDING ON N.")
     lists = [["a", "b"], [], None]
     alone = records_of(layout, pa.table({"T": lists}))
     assert alone == records_of(layout, pa.table({"N": pa.array([2, None, None], pa.int8()), "T": lists}))
@@ -341,7 +335,7 @@ def test_counts_are_filled_from_the_lists():
 
 
 def test_the_first_redefinition_with_a_value_is_written():
-    layout = layout_of(
+    layout = layout_of_fields(
         "05 KIND PIC X.",
         "05 A.",
         "   10 A1 PIC X(4).",
@@ -369,7 +363,7 @@ def test_records_of_several_kinds_have_their_own_length_where_the_format_allows(
 
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=12), st.integers(12, 80), st.sampled_from(["VB", "VS", "VBS"]))
 def test_blocks_hold_all_records(lengths: list[int], block: int, record_format: str):
-    layout = layout_of("05 N PIC 99.", "05 T PIC X OCCURS 0 TO 60 DEPENDING ON N.")
+    layout = layout_of_fields("05 N PIC 99.", "05 T PIC X OCCURS 0 TO 60 DEPENDING ON N.")
     texts = [["x"] * length for length in lengths]
     table = pa.table({"T": texts})
     options = WriteOptions(record_format=record_format, block_length=block)
@@ -406,7 +400,7 @@ def joined(content: bytes) -> Iterator[bytes]:
 
 
 def test_the_other_formats():
-    layout = layout_of("05 T PIC X(4).", profile=Profile(encoding="ascii", code_page="us-ascii"))
+    layout = layout_of_fields("05 T PIC X(4).", profile=Profile(encoding="ascii", code_page="us-ascii"))
     table = pa.table({"T": ["ab", "cd"]})
 
     def content(**options: object) -> bytes:
@@ -465,8 +459,8 @@ def test_every_record_format_is_read_back(tmp_path: Path, asked: dict[str, objec
 
 @pytest.mark.parametrize(("record_format", "lengths"), [("V", [7, 4]), ("F", [7, 7])])
 def test_a_record_ends_with_its_kind_where_the_format_tells_lengths(record_format: str, lengths: list[int]):
-    layout = layout_of("05 K PIC X.", "05 A PIC X(6).", "05 B REDEFINES A.", "10 N PIC 9(3).", "10 C PIC X(2).")
-    shorter = layout_of("05 K PIC X.", "05 A PIC X(6).", "05 B REDEFINES A PIC 9(3).")
+    layout = layout_of_fields("05 K PIC X.", "05 A PIC X(6).", "05 B REDEFINES A.", "10 N PIC 9(3).", "10 C PIC X(2).")
+    shorter = layout_of_fields("05 K PIC X.", "05 A PIC X(6).", "05 B REDEFINES A PIC 9(3).")
     table = pa.table({"K": ["A", "B"], "A": ["abcdef", None], "B": [None, 123]})
     content = encoder.encode(shorter, table, WriteOptions(record_format=record_format))
     told = [len(record) for record in variable(content)] if record_format == "V" else [len(content) // 2] * 2
@@ -487,7 +481,7 @@ def test_header_and_trailer_stand_once():
 
 
 def test_a_file_is_written_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    layout = layout_of("05 N PIC 9(4).", "05 T PIC X(3).")
+    layout = layout_of_fields("05 N PIC 9(4).", "05 T PIC X(3).")
     table = pa.table({"N": list(range(1000)), "T": ["abc"] * 1000})
     whole = encoder.encode(layout, table)
     monkeypatch.setattr(encoder, "_CHUNK_BYTES", 100)
@@ -518,12 +512,14 @@ def test_a_file_is_written_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyP
 )
 def test_what_does_not_fit_is_named_without_its_value(clauses: str, values: list[object], message: str):
     with pytest.raises(EncodeError) as caught:
-        encoder.encode(layout_of(f"05 A {clauses}."), pa.table({"A": values}))
+        encoder.encode(layout_of_fields(f"05 A {clauses}."), pa.table({"A": values}))
     assert str(caught.value).startswith(message)
 
 
 def test_lists_and_what_counts_them_must_agree():
-    layout = layout_of("05 N PIC 9.", "05 T PIC X OCCURS 0 TO 5 DEPENDING ON N.", "05 U PIC X OCCURS 5 DEPENDING ON N.")
+    layout = layout_of_fields(
+        "05 N PIC 9.", "05 T PIC X OCCURS 0 TO 5 DEPENDING ON N.", "05 U PIC X OCCURS 5 DEPENDING ON N."
+    )
     both = {"T": [["a"], ["b"]], "U": [["a"], ["b"]]}
     with pytest.raises(EncodeError, match="column 'N', row 1: it does not count the elements of its table"):
         encoder.encode(layout, pa.table({"N": [1, 2], **both}))
@@ -532,7 +528,7 @@ def test_lists_and_what_counts_them_must_agree():
 
 
 def test_columns_must_be_those_of_the_layout():
-    layout = layout_of("05 NAME PIC X.", "05 CITY PIC X.")
+    layout = layout_of_fields("05 NAME PIC X.", "05 CITY PIC X.")
     with pytest.raises(EncodeError, match="column 'CITY' is missing"):
         encoder.encode(layout, pa.table({"NAME": ["a"]}))
     with pytest.raises(EncodeError, match="no column 'CTY'; did you mean 'CITY'"):

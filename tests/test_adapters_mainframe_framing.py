@@ -5,17 +5,15 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar, get_args
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mainframe_files import layout_of_text
 
 from adapters.mainframe import framing
-from adapters.mainframe.copybook import parser, placing
-from adapters.mainframe.copybook.layout import Layout
 from adapters.mainframe.framing import Framed, Framing, FramingError
 from adapters.mainframe.framing.chain import Steps, follow
 from adapters.mainframe.framing.described import Described, FixedInBlocks
@@ -23,7 +21,6 @@ from adapters.mainframe.framing.descriptors import Descriptor
 from adapters.mainframe.framing.fixed import Fixed, FixedBlocks
 from adapters.mainframe.framing.text import CutLines, Lines
 from adapters.mainframe.options import MainframeOptions, RecordFormat
-from adapters.mainframe.profile import Profile
 from adapters.mainframe.records import Bytes
 from foundation.errors import ConfigurationError
 
@@ -329,14 +326,9 @@ def options(**values: object) -> MainframeOptions:
     return MainframeOptions.model_validate({"path": "x", "copybook": "x", **values})
 
 
-def layout(copybook: str, **profile: object) -> Layout:
-    parsed = parser.parse(copybook, Path("test.cpy"), format="free")
-    return placing.compile_layout([parsed], Profile(**profile))  # type: ignore[arg-type]
-
-
 def made(copybook: str, values: Mapping[str, object], **profile: object) -> Callable[[], Framing]:
     """Return what makes the framing that options ask for."""
-    make = framing.make(options(**values), layout(copybook, **profile))
+    make = framing.make(options(**values), layout_of_text(copybook, **profile))
     return lambda: make(None)
 
 

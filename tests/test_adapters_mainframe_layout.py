@@ -6,20 +6,19 @@ import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, pairwise
-from pathlib import Path
 from random import Random
 
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mainframe_files import COPYBOOK, layout_of
 
 from adapters.mainframe.copybook import describe, parser, placing
 from adapters.mainframe.copybook.layout import Column, Field, Group, Layout, Place, Table, walk
 from adapters.mainframe.profile import IBM, Profile
 from foundation.errors import ConfigurationError
 
-COPYBOOK = Path("customer.cpy")
 COBRIX = Profile(name="cobrix", shift_after_tables=False)
 
 
@@ -28,13 +27,9 @@ def parsed(lines: Sequence[str], **choices):
     return parser.parse("\n".join("       " + line for line in lines), COPYBOOK, **choices)
 
 
-def layout(*lines: str, profile: Profile = IBM, **choices) -> Layout:
-    return placing.compile_layout([parsed(lines)], profile, **choices)
-
-
 def problems(*lines: str, **choices) -> list[str]:
     with pytest.raises(ConfigurationError) as caught:
-        layout(*lines, **choices)
+        layout_of(*lines, **choices)
     return [str(problem) for problem in caught.value.problems]
 
 
@@ -44,7 +39,7 @@ def places(record: Layout) -> dict[str, tuple[int, int]]:
 
 
 def test_fields_follow_one_another():
-    record = layout(
+    record = layout_of(
         "01  CUSTOMER.",
         "    05  ID          PIC 9(9) COMP.",
         "    05  NAME.",
@@ -122,28 +117,28 @@ TYPES = [
 def test_length_and_type_of_a_field(clauses, length, ibm, cobrix):
     for profile, expected in ((IBM, ibm), (COBRIX, cobrix)):
         if expected is not None:
-            record = layout("01  R.", f"    05  A {clauses}.", profile=profile)
+            record = layout_of("01  R.", f"    05  A {clauses}.", profile=profile)
             assert record.length == length
             assert record.schema.field("A").type == expected
 
 
 def test_options_choose_types():
     lines = ("01 R.", "  05 A PIC 9(4).", "  05 B PIC S9(4) COMP.", "  05 C PIC X(4) COMP.")
-    text = layout(*lines, profile=Profile(numbers_as_text=True, binary_as_hex=True))
+    text = layout_of(*lines, profile=Profile(numbers_as_text=True, binary_as_hex=True))
     assert text.schema.types == [pa.string(), pa.int16(), pa.string()]
     # To Cobrix only whole numbers become text
     cobrix = Profile(name="cobrix", numbers_as_text=True)
-    numbers = layout("01 R.", "  05 A PIC 9(4).", "  05 B PIC 99V9.", profile=cobrix)
+    numbers = layout_of("01 R.", "  05 A PIC 9(4).", "  05 B PIC 99V9.", profile=cobrix)
     assert numbers.schema.types == [pa.string(), pa.decimal128(3, 1)]
-    exact = layout(*lines, profile=Profile(exact_integers=True))
+    exact = layout_of(*lines, profile=Profile(exact_integers=True))
     assert exact.schema.types == [pa.decimal128(4, 0), pa.decimal128(5, 0), pa.binary()]
-    ieee = layout("01 R.", "  05 A COMP-1.", profile=Profile(floats="ieee-little"))
+    ieee = layout_of("01 R.", "  05 A COMP-1.", profile=Profile(floats="ieee-little"))
     assert ieee.schema.types == [pa.float32()]
     assert ieee.find("A").little
 
 
 def test_clauses_go_from_a_group_to_its_fields():
-    record = layout(
+    record = layout_of(
         "01  R.",
         "    05  G COMP-3.",
         "        10  A PIC 9(3).",
@@ -156,7 +151,7 @@ def test_clauses_go_from_a_group_to_its_fields():
 
 
 def test_redefinitions_share_their_bytes_and_what_follows_stands_behind_the_longest():
-    record = layout(
+    record = layout_of(
         "01  R.",
         "    05  A PIC X(4).",
         "    05  B REDEFINES A.",
@@ -173,7 +168,7 @@ def test_redefinitions_share_their_bytes_and_what_follows_stands_behind_the_long
 
 
 def test_what_a_table_depending_on_a_field_moves_is_told_from_its_end():
-    record = layout(
+    record = layout_of(
         "01  R.",
         "    05  N PIC 9.",
         "    05  T OCCURS 1 TO 5 DEPENDING ON N.",
@@ -202,7 +197,7 @@ def test_what_a_table_depending_on_a_field_moves_is_told_from_its_end():
 
 
 def test_tables_may_take_the_room_of_their_maximum():
-    record = layout(
+    record = layout_of(
         "01  R.",
         "    05  N PIC 9.",
         "    05  T PIC X(2) OCCURS 0 TO 5 DEPENDING ON N.",
@@ -218,7 +213,7 @@ def test_tables_may_take_the_room_of_their_maximum():
 
 
 def test_a_table_may_depend_on_a_field_of_the_record_around_its_own_table():
-    record = layout(
+    record = layout_of(
         "01  R.",
         "    05  N PIC 9.",
         "    05  T OCCURS 2.",
@@ -238,7 +233,7 @@ def test_a_table_may_depend_on_a_field_of_the_record_around_its_own_table():
 
 def test_a_table_may_depend_on_text_through_a_map():
     lines = ("01 R.", "  05 K PIC X.", "  05 T PIC X OCCURS 0 TO 5 DEPENDING ON K.")
-    record = layout(*lines, profile=Profile(counts=(("T", (("A", 1), ("B", 4))),)))
+    record = layout_of(*lines, profile=Profile(counts=(("T", (("A", 1), ("B", 4))),)))
     table = record.find("T")
     assert isinstance(table, Table)
     assert table.depending is not None
@@ -253,7 +248,7 @@ def test_a_table_may_depend_on_text_through_a_map():
 
 def test_synchronized_fields_stand_after_slack_bytes():
     """The examples of "Slack bytes within records" and "between records" of the Language Reference."""
-    record = layout(
+    record = layout_of(
         "01  FIELD-A.",
         "    05  FIELD-B PIC X(5).",
         "    05  FIELD-C.",
@@ -282,12 +277,12 @@ def test_synchronized_fields_stand_after_slack_bytes():
 
 def test_synchronized_takes_no_room_in_text_and_in_cobrix():
     lines = ("01 R SYNC.", "  05 A PIC X.", "  05 B PIC S9(3) COMP-3.", "  05 C COMP-2.")
-    assert layout(*lines).length == 16
-    assert layout(*lines, profile=COBRIX).length == 11
+    assert layout_of(*lines).length == 16
+    assert layout_of(*lines, profile=COBRIX).length == 11
 
 
 def test_renames_is_another_name_for_bytes():
-    record = layout(
+    record = layout_of(
         "01  R.",
         "    05  A PIC X(2).",
         "    05  G.",
@@ -310,7 +305,7 @@ def test_renames_is_another_name_for_bytes():
 
 def test_records_of_a_file_redefine_one_another_and_those_of_cobrix_follow():
     lines = ("01 A.", "  05 X PIC X(4).", "01 B.", "  05 Y PIC X(9).")
-    together, after = layout(*lines), layout(*lines, profile=COBRIX)
+    together, after = layout_of(*lines), layout_of(*lines, profile=COBRIX)
     assert (together.length, together.shortest) == (9, 4)
     assert [root.redefines for root in together.roots] == [None, "A"]
     assert places(together)["B.Y"] == (0, 0)
@@ -333,22 +328,22 @@ def test_merged_copybooks_have_records_of_different_names():
 
 def test_a_copybook_may_begin_below_level_01():
     lines = ("05 A PIC X.", "05 G.", "  10 B PIC X.")
-    assert layout(*lines).schema.names == ["A", "B"]
+    assert layout_of(*lines).schema.names == ["A", "B"]
     # To Cobrix the outermost groups are the records, unless there are fields beside them
-    assert layout(*lines, profile=COBRIX, shape="nested", keep_root=True).schema.names == ["A", "G"]
-    assert layout(*lines[1:], profile=COBRIX, shape="nested").schema.names == ["B"]
-    assert layout(*lines[1:], profile=COBRIX, shape="nested", keep_root=True).schema.names == ["G"]
+    assert layout_of(*lines, profile=COBRIX, shape="nested", keep_root=True).schema.names == ["A", "G"]
+    assert layout_of(*lines[1:], profile=COBRIX, shape="nested").schema.names == ["B"]
+    assert layout_of(*lines[1:], profile=COBRIX, shape="nested", keep_root=True).schema.names == ["G"]
 
 
 def test_a_record_may_be_one_field():
-    record = layout("01 A PIC X(3).", "01 B PIC 9(5).")
+    record = layout_of("01 A PIC X(3).", "01 B PIC 9(5).")
     assert (record.length, record.schema.names) == (5, ["A", "B"])
-    assert layout("01 A PIC X(3).", "01 B PIC 9(5).", profile=COBRIX).length == 8
+    assert layout_of("01 A PIC X(3).", "01 B PIC 9(5).", profile=COBRIX).length == 8
 
 
 def test_header_and_trailer_are_no_part_of_a_record():
     lines = ("01 H.", "  05 D PIC 9(8).", "01 R.", "  05 A PIC X(3).", "01 T.", "  05 N PIC 9(5).")
-    record = layout(*lines, header="h", trailer="T")
+    record = layout_of(*lines, header="h", trailer="T")
     assert (record.length, record.schema.names) == (3, ["A"])
     assert record.header is not None
     assert record.trailer is not None
@@ -358,7 +353,7 @@ def test_header_and_trailer_are_no_part_of_a_record():
 
 
 def test_columns_have_their_shortest_unique_name():
-    record = layout(
+    record = layout_of(
         "01  R.",
         "    05  HOME.",
         "        10  STREET PIC X.",
@@ -393,11 +388,11 @@ NESTED = (
 
 def test_groups_are_structs_and_fillers_are_numbered_as_cobrix_numbers_them():
     def names(**choices) -> list[str]:
-        return layout(*NESTED, profile=COBRIX, shape="nested", **choices).schema.names
+        return layout_of(*NESTED, profile=COBRIX, shape="nested", **choices).schema.names
 
     assert names(fillers="groups") == ["Cust_Id", "FILLER_2", "T"]
     assert names(fillers="drop") == ["Cust_Id", "T"]
-    assert layout(*NESTED, shape="nested").notes == (
+    assert layout_of(*NESTED, shape="nested").notes == (
         "customer.cpy:4:12: a FILLER group is left out, with A, B; `fillers: groups` keeps it",
         "customer.cpy:6:16: a FILLER group is left out, with B; `fillers: groups` keeps it",
     )
@@ -405,19 +400,19 @@ def test_groups_are_structs_and_fillers_are_numbered_as_cobrix_numbers_them():
     assert names(fillers="fields") == ["Cust_Id", "FILLER_P1", "G", "T"]
     assert names(fillers="keep", filler_names="previous") == ["Cust_Id", "FILLER_AFTER_Cust_Id",
         "FILLER_AFTER_FILLER_AFTER_Cust_Id", "G", "T"]  # fmt: skip
-    kept = layout(*NESTED, profile=COBRIX, shape="nested", fillers="groups")
+    kept = layout_of(*NESTED, profile=COBRIX, shape="nested", fillers="groups")
     assert kept.schema.field("FILLER_2").type == pa.struct(
         {"A": pa.string(), "FILLER_1": pa.struct({"B": pa.string()})}
     )
 
 
 def test_the_record_itself_may_be_a_column():
-    record = layout("01 R.", "  05 A PIC X.", shape="nested", keep_root=True)
+    record = layout_of("01 R.", "  05 A PIC X.", shape="nested", keep_root=True)
     assert record.schema == pa.schema({"R": pa.struct({"A": pa.string()})})
 
 
 def test_every_occurrence_may_be_a_column():
-    record = layout(*NESTED, shape="flattened", fillers="groups")
+    record = layout_of(*NESTED, shape="flattened", fillers="groups")
     assert record.schema.names == ["CUST-ID", "A", "B", "T_1_C_1", "T_1_C_2", "T_2_C_1", "T_2_C_2"]
     assert record.outputs[4].index == (0, 1)
     assert record.outputs[4].path == ("R", "T", "C")
@@ -426,7 +421,7 @@ def test_every_occurrence_may_be_a_column():
 
 
 def test_groups_may_be_text_too_and_fields_show_their_bytes():
-    record = layout(
+    record = layout_of(
         "01 R.", "  05 G.", "    10 A PIC 9(3) COMP-3.", "    10 B PIC X.", profile=COBRIX, shape="nested",
         as_text=["g"], debug="hex",
     )  # fmt: skip
@@ -439,7 +434,7 @@ def test_groups_may_be_text_too_and_fields_show_their_bytes():
 
 
 def test_fields_are_found_by_name():
-    record = layout("01 R.", "  05 G-1.", "    10 A PIC X.", "  05 H.", "    10 A PIC X.", "    10 B-C PIC X.")
+    record = layout_of("01 R.", "  05 G-1.", "    10 A PIC X.", "  05 H.", "    10 A PIC X.", "    10 B-C PIC X.")
     assert record.find("b_c").name == "B-C"
     assert record.find("g_1.a") is record.roots[0].columns[0].columns[0]
     assert record.find("R.H.A").place.offset == 1
@@ -701,7 +696,7 @@ def items(draw, depth: int = 2, names: Iterator[int] | None = None, counters: tu
 
 
 def made_up(entries: list[Item], **choices) -> Layout:
-    return layout("01 R.", *(line for item in entries for line in item.lines(2)), **choices)
+    return layout_of("01 R.", *(line for item in entries for line in item.lines(2)), **choices)
 
 
 def walked(entries: list[Item], sizes: dict[str, int], elements: Callable[[Item], int]) -> list[tuple[str, int]]:
@@ -811,7 +806,7 @@ def test_only_redefinitions_overlap(before, others):
         redefines = f" REDEFINES G{number - 1}" if number else ""
         lines.append(f"  05 G{number}{redefines}.")
         lines.extend(line for entry in entries for line in _renamed(entry, number).lines(10))
-    record = layout("01 R.", *lines, "  05 LAST PIC X.", profile=Profile(shift_after_tables=False))
+    record = layout_of("01 R.", *lines, "  05 LAST PIC X.", profile=Profile(shift_after_tables=False))
     columns = record.roots[0].columns
     groups = [column for column in columns if column.name.startswith("G")]
     assert {group.place for group in groups} == {groups[0].place}
@@ -829,7 +824,7 @@ def _renamed(item: Item, number: int) -> Item:
 
 
 def test_a_layout_is_shown_row_by_row_and_as_a_ruler_of_its_bytes():
-    record = layout(
+    record = layout_of(
         "01  R.",
         "    05  N PIC 9.",
         "        88  FEW VALUE 1, 3 THRU 5.",

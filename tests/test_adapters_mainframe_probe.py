@@ -14,16 +14,15 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mainframe_files import layout_of_text
 
 from adapters.mainframe import codepages
-from adapters.mainframe.copybook import parser, placing
 from adapters.mainframe.copybook.layout import Layout
 from adapters.mainframe.encoder import WriteOptions, encode
 from adapters.mainframe.probe import Probed, dump_of, fields_of, probe
 from adapters.mainframe.probe.framings import framings
 from adapters.mainframe.probe.pages import code_pages
 from adapters.mainframe.probe.sample import Sample
-from adapters.mainframe.profile import Profile
 from foundation.errors import VoegError
 
 COPYBOOK = """\
@@ -42,7 +41,7 @@ FAMILIES = ("Bakker", "Visser", "Smit", "Meijer", "Mulder", "Bos", "Vos", "Peter
 
 
 def layout(text: str = COPYBOOK, **profile: str) -> Layout:
-    return placing.compile_layout([parser.parse(text, Path("customer.cpy"))], Profile(**profile))  # type: ignore[arg-type]
+    return layout_of_text(text, **profile)
 
 
 def customers(count: int, phones: int | None = None) -> pa.Table:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
+import mainframe_files
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mainframe_files import layout_of_fields
 
 from adapters.mainframe import assemble
-from adapters.mainframe.copybook import parser, placing
-from adapters.mainframe.copybook.layout import Layout, Shape
+from adapters.mainframe.copybook.layout import Layout
 from adapters.mainframe.decoder import Decoder
 from adapters.mainframe.hierarchy import Hierarchy
 from adapters.mainframe.options import MainframeOptions
@@ -45,17 +46,11 @@ GROUPS = {"COMPANY": ("C",), "DEPT": ("D",), "EMPLOYEE": ("E", "M"), "OFFICE": (
 CHILDREN = {"COMPANY": ("DEPT", "OFFICE"), "DEPT": ("EMPLOYEE",)}
 
 
-def layout_of(*lines: str, profile: Profile = IBM, shape: Shape = "nested") -> Layout:
-    text = "\n".join("       " + line for line in ("01 RECORD-1.", *lines))
-    return placing.compile_layout([parser.parse(text, Path("test.cpy"))], profile, shape=shape)
+layout_of = partial(layout_of_fields, shape="nested")
 
 
 def records_of(texts: Sequence[str]) -> Records:
-    content = [text.encode("cp037") for text in texts]
-    lengths = np.array([len(item) for item in content], np.int64)
-    return Records(
-        data=np.frombuffer(b"".join(content), np.uint8), starts=np.cumsum(lengths) - lengths, lengths=lengths
-    )
+    return mainframe_files.records_of([text.encode("cp037") for text in texts])
 
 
 def cut(records: Records, places: Sequence[int]) -> list[Records]:

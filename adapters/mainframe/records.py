@@ -36,16 +36,6 @@ class Records:
             object.__setattr__(self, "offsets", self.starts)
 
     @classmethod
-    def fixed(cls, data: Bytes, length: int) -> Records:
-        """Return records of ``length`` bytes that fill ``data`` without a gap."""
-        count = len(data) // length
-        return cls(
-            data=data,
-            starts=np.arange(count, dtype=np.int64) * length,
-            lengths=np.full(count, length, np.int64),
-        )
-
-    @classmethod
     def joined(cls, parts: Sequence[Records]) -> Records:
         """Return the records of several chunks as one chunk; of a single one no byte is copied."""
         if len(parts) == 1:
