@@ -187,6 +187,22 @@ class TestRows:
         assert lines == ['{"F":"NaN"}', '{"F":"Infinity"}', '{"F":"-Infinity"}', "{}", '{"F":0.5}']
 
 
+class TestHeaderParsers:
+    @pytest.mark.parametrize(("name", "descriptor"), [("rdw_big_endian", "00020000"), ("XCOM", "00000200")])
+    def test_those_that_cobrix_has_itself_are_descriptors(self, tmp_path: Path, name: str, descriptor: str):
+        (tmp_path / "data").write_bytes(bytes.fromhex(descriptor) + b"AB" + bytes.fromhex(descriptor) + b"CD")
+        given = {"record_header_parser": name, "generate_record_id": "true", "encoding": "ascii"}
+        found = list(read([tmp_path / "data"], [], {**given, "copybook_contents": "       01 R. 05 A PIC X(2)."}))
+        assert [value for batch in found for value in batch.column("A").to_pylist()] == ["AB", "CD"]
+
+    def test_a_class_is_the_name_of_a_function_that_is_registered(self):
+        given = {"record_header_parser": "org.example.Parser", "rhp_additional_info": "x", "record_format": "V"}
+        values = translate(given).values
+        assert (values["framing"], values["framing_options"]) == ("org.example.Parser", "x")
+        with pytest.raises(ConfigurationError, match=r"no framing 'org\.example\.Parser' is registered"):
+            list(read([], [], {**given, "copybook_contents": "       01 R. 05 A PIC X(2)."}))
+
+
 class TestCopybooks:
     def test_the_first_line_of_a_copybook_in_an_option_keeps_its_columns(self, tmp_path: Path):
         text = "        01  RECORD.\n            05  A  PIC X.\n"  # without its blanks, `01  RE` would be a line number

@@ -8,6 +8,9 @@ from adapters.mainframe.cobrix.segments import levels
 RDW = ("is_rdw_big_endian", "is_rdw_part_of_record_length", "rdw_adjustment")
 HEADER_PARSER = ("record_header_parser", "rhp_additional_info")
 
+_HEADERS = {"xcom": "little", "rdw": "little", "rdw_little_endian": "little", "rdw_big_endian": "big"}
+"""Parsers of record headers that Cobrix has itself, and the byte order of their record descriptors."""
+
 _FORMATS = {name: name for name in ("F", "FB", "V", "VB", "D", "D2", "T")}
 _SIZES = {"false": "fixed", "max_size": "fixed", "true": "shift", "shift_record": "shift", "pad_record": "pad"}
 
@@ -66,13 +69,14 @@ def records(given: Given) -> dict[str, object]:
         return values | {"record_format": "text", "partial_record": "keep" if partial else "drop", "line_end": line_end}
     if form in ("F", "V") and "record_length_field" in given:
         return values | {"record_format": "length-field", "partial_record": "keep"}
-    if form == "FB":
-        return values | {"record_format": "FB", "partial_record": "keep"}
-    if form == "F" and table_sizes(given) == "shift" and "record_length" not in given:
+    header = (given.text("record_header_parser") or "").lower()
+    if form in ("F", "V") and header in _HEADERS and as_stream(given):
+        return values | {"record_format": "V", "rdw_endian": _HEADERS[header], "partial_record": "keep"}
+    if form != "F":
+        return values | {"record_format": form, "partial_record": "keep"}
+    if table_sizes(given) == "shift" and "record_length" not in given:
         return values | {"record_format": "counted", "partial_record": "keep"}
-    if form == "F":
-        return values | {"record_format": "F", "partial_record": "keep" if as_stream(given) else "refuse"}
-    return values | {"record_format": form, "partial_record": "keep"}
+    return values | {"record_format": "F", "partial_record": "keep" if as_stream(given) else "refuse"}
 
 
 def _descriptors(given: Given) -> dict[str, object]:
@@ -111,15 +115,13 @@ def _ends(given: Given) -> dict[str, object]:
 
 
 def _framing(given: Given) -> dict[str, object]:
-    if "record_header_parser" in given:
-        given.refuse(
-            "record_header_parser",
-            "classes of the JVM cannot be loaded",
-            "register a function that finds the records, and name it with 'record_extractor'",
-        )
-    if "record_extractor" not in given:
+    """Return the way of finding records that is registered under the name of a class."""
+    header, extractor = given.text("record_header_parser"), given.text("record_extractor")
+    if extractor is not None:
+        return {"framing": extractor, "framing_options": given.text("re_additional_info") or ""}
+    if header is None or header.lower() in _HEADERS or not as_stream(given):
         return {}
-    return {"framing": given.text("record_extractor"), "framing_options": given.text("re_additional_info") or ""}
+    return {"framing": header, "framing_options": given.text("rhp_additional_info") or ""}
 
 
 def _length_map(given: Given) -> dict[str, int]:
