@@ -109,11 +109,16 @@ def test_with_decimal_comma_point_and_comma_change_places():
 
 @pytest.mark.parametrize(
     ("text", "digits", "scale"),
-    [("Z(5)", 5, 0), ("Z(5)VZZ", 7, 2), ("ZZ9.99", 5, 2), ("S9(2).9(2)", 4, 2), ("+999,99", 5, 2), ("9(3)VPP99", 5, 4)],
+    [("Z(5)", 5, 0), ("Z(5)VZZ", 7, 2), ("ZZ9.99", 5, 2), ("+999,99", 5, 2), ("9(3)VPP99", 5, 4)],
 )
 def test_cobrix_takes_more_pictures_for_numbers(text, digits, scale):
     found = picture.parse(text, lenient=True)
     assert (found.category, found.size, found.scale) == ("number", digits, scale)
+
+
+def test_a_sign_in_the_last_digit_may_stand_beside_a_point_that_is_a_character():
+    found = picture.parse("S9(2).9(2)")
+    assert (found.category, found.size, found.scale, found.signed, found.length) == ("number", 4, 2, True, 5)
 
 
 def test_cobrix_pictures_that_are_no_numbers_stay_what_they_are():

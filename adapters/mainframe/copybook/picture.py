@@ -26,7 +26,8 @@ _POINT_AND_COMMA = {".": ",", ",": "."}
 
 # Pictures with each run of one symbol written once, the decimal point as a full stop
 _TEXT = re.compile(r"[XA9]+")
-_NUMBER = re.compile(r"S?(?:9V?9?|V9|V?P9|9PV?)|[+-]?(?:9[V.]?9?|[V.]9)[+-]?")
+# S beside a point as a character: no standard has it, but it is written, and means a sign in the last digit
+_NUMBER = re.compile(r"S?(?:9[V.]?9?|[V.]9|V?P9|9PV?)|[+-]?(?:9[V.]?9?|[V.]9)[+-]?")
 # Without the symbols that are only inserted, $ + - once or floating: a sign, digits of which the first may be blank,
 # a sign; or a sign or currency symbol that floats through the point
 _INSERTED = frozenset(",B0/")
