@@ -284,3 +284,10 @@ def test_a_trailer_that_counts_otherwise_stops_the_read(estate: Path):
             continue
         with pytest.raises(SourceError, match="the trailer says 11, and the file has 10 records"):
             list(source.read())
+
+
+def test_options_of_cobrix_stand_in_a_mapping_as_yaml_has_them(estate: Path):
+    write(estate, "CUST.PS", customers(4))
+    source = adapter(estate, cobrix_options={"record_length": RECORD, "generate_record_id": True})
+    (batch,) = source.read()
+    assert batch.rows.column_names[:4] == ["File_Id", "Record_Id", "Record_Byte_Length", "ID"]

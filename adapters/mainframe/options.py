@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, field_validator
 
 from adapters.base import ReadOptions
 from adapters.delivery import Delivery
@@ -211,6 +211,20 @@ class MainframeOptions(ReadOptions):
 
     workers: Annotated[PositiveInt, Field(le=64)] = 1
     """processes that decode parts of the files side by side"""
+
+    @field_validator("cobrix_options", mode="before")
+    @classmethod
+    def _as_spark_takes_them(cls, given: object) -> object:
+        """Take ``true`` and ``4`` of YAML for the texts that they are in Spark."""
+        if not isinstance(given, dict):
+            return given
+        return {name: _text(value) for name, value in given.items()}
+
+
+def _text(value: object) -> object:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int) else value
 
 
 def option_error(path: str, message: str, remedy: str) -> ConfigurationError:
