@@ -5,11 +5,9 @@ Numba is an optional extra; nothing but ``chain.fastest`` imports this module.
 
 from __future__ import annotations
 
-from typing import Any
-
-import numba
 import numpy as np
 
+from adapters.mainframe.compiled import by_numba
 from adapters.mainframe.framing.chain import Steps
 from adapters.mainframe.framing.descriptors import WORD
 from adapters.mainframe.records import Bytes, Positions
@@ -30,7 +28,8 @@ def follow(block: Bytes, position: int, limit: int, steps: Steps) -> tuple[Posit
     return found[0] if len(found) == 1 else np.concatenate(found), position
 
 
-def _follow_loop(block: Bytes, position: int, limit: int, steps: Steps, words: Positions) -> tuple[int, int]:
+@by_numba
+def _follow(block: Bytes, position: int, limit: int, steps: Steps, words: Positions) -> tuple[int, int]:
     high, low, least, extra = steps
     count = 0
     while position <= limit - WORD and count < len(words):
@@ -41,13 +40,3 @@ def _follow_loop(block: Bytes, position: int, limit: int, steps: Steps, words: P
         count += 1
         position += says + extra
     return count, position
-
-
-def _compiled(function: Any) -> Any:
-    try:
-        return numba.njit(nogil=True, cache=True)(function)
-    except RuntimeError:  # no folder that the machine code could be kept in
-        return numba.njit(nogil=True)(function)
-
-
-_follow = _compiled(_follow_loop)

@@ -2,31 +2,21 @@
 
 Eight bytes of a row are read as one word, whose low end is the first of them, and all digits in it are joined at once.
 
-Numba is an optional extra; nothing but ``kernels.accelerated`` imports this module. Machine code is kept on disk beside
-the module, or where ``NUMBA_CACHE_DIR`` says, so that only the first run compiles.
+Numba is an optional extra; nothing but ``kernels.accelerated`` imports this module.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, TypeVar, cast
+from collections.abc import Iterator
+from typing import NamedTuple
 
-import numba
 import numpy as np
 
+from adapters.mainframe.compiled import by_numba
 from adapters.mainframe.records import Bytes, Mask, Positions, Rows
 from adapters.mainframe.values import kernels
 from adapters.mainframe.values.decimals import Integers
 from adapters.mainframe.values.kernels import WORD, Ends, Letters, Sign, Signs, Words, view
-
-_Function = TypeVar("_Function", bound=Callable[..., Any])
-
-
-def _compiled(function: _Function) -> _Function:
-    try:
-        return cast("_Function", numba.njit(nogil=True, cache=True)(function))
-    except RuntimeError:  # no folder that the machine code could be kept in
-        return cast("_Function", numba.njit(nogil=True)(function))
 
 
 class _Part(NamedTuple):
@@ -92,7 +82,7 @@ def _parts(offset: int, length: int, sign: int, ignored: int, base: int) -> Iter
         position += count
 
 
-@_compiled
+@by_numba
 def _add_zoned(words: Words, part: _Part, values: Integers, bad: Mask) -> None:
     zones, six = np.uint64(0xF0F0F0F0F0F0F0F0), np.uint64(0x0606060606060606)
     for row in range(len(words)):
@@ -104,7 +94,7 @@ def _add_zoned(words: Words, part: _Part, values: Integers, bad: Mask) -> None:
         values[row] = values[row] * part.weight + np.int64(word)
 
 
-@_compiled
+@by_numba
 def _add_packed(words: Words, part: _Part, values: Integers, bad: Mask) -> None:
     low, six = np.uint64(0x0F0F0F0F0F0F0F0F), np.uint64(0x0606060606060606)
     odd, wide = np.uint64(0x00FF00FF00FF00FF), np.uint64(0x0000FFFF0000FFFF)
@@ -119,13 +109,13 @@ def _add_packed(words: Words, part: _Part, values: Integers, bad: Mask) -> None:
         values[row] = values[row] * part.weight + np.int64(word)
 
 
-@_compiled
+@by_numba
 def _drop_last(values: Integers) -> None:
     for row in range(len(values)):
         values[row] //= 10
 
 
-@_compiled
+@by_numba
 def _apply(column: Bytes, signs: Signs, values: Integers, bad: Mask) -> None:
     for row in range(len(column)):
         sign = signs[column[row]]
@@ -133,12 +123,12 @@ def _apply(column: Bytes, signs: Signs, values: Integers, bad: Mask) -> None:
         bad[row] |= sign == 0
 
 
-@_compiled
+@by_numba
 def _throughout(cells: Bytes, byte: int) -> bool:
     return bool(np.all(cells == byte))
 
 
-@_compiled
+@by_numba
 def text(rows: Rows, offset: int, width: int, available: Positions, letters: Letters) -> tuple[Bytes, Ends, Mask]:
     """Return the characters of a field in UTF-8; see ``kernels.Text``.
 
