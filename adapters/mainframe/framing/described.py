@@ -13,7 +13,6 @@ from __future__ import annotations
 from itertools import product
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from adapters.mainframe.framing.base import (
     LARGEST_RECORD,
@@ -24,6 +23,7 @@ from adapters.mainframe.framing.base import (
     hexadecimal,
     incomplete,
     positions,
+    record_ends,
 )
 from adapters.mainframe.framing.chain import Chain
 from adapters.mainframe.framing.descriptors import WORD, Descriptor
@@ -97,7 +97,7 @@ class Described:
         """Return where the descriptors of whole records stand, where the records end, and where the rest begins."""
         words, position = self._chain.run(block, 0, len(block))
         self._expect_length(block.data, position, len(block))
-        return words, _ends(words, position), position
+        return words, record_ends(words, position), position
 
     def _follow_blocks(self, block: Bytes, bdw: Descriptor, *, final: bool) -> tuple[Positions, Positions, int]:
         """Do the same through blocks of records.
@@ -120,7 +120,7 @@ class Described:
             words, followed = self._chain.run(block, position, limit)
             self._expect_length(data, followed, limit)
             found.append(words)
-            ends.append(_ends(words, followed))
+            ends.append(record_ends(words, followed))
             if followed < limit == block_end:
                 self._refuse_cut(data, followed, block_end)
                 found.append(positions([followed]))
@@ -169,9 +169,9 @@ class Described:
         """Refuse descriptors that have something other than a length (and the code of a segment)."""
         if not len(words):
             return
-        first, second, third, fourth = sliding_window_view(block, WORD)[words].T
+        found = np.ndarray((len(block) - WORD + 1,), "V4", block.data, 0, (1,))[words].view("<u4")
         allowed = LARGEST_CODE if self._spans is not None else 0
-        wrong = np.flatnonzero(((third > allowed) | (fourth > 0)) & ((first | second) > 0))
+        wrong = np.flatnonzero((found >> 16 > allowed) & (found & 0xFFFF > 0))  # length in the lower half
         if len(wrong):
             self._begun |= int(wrong[0]) > 0
             raise self._no_descriptor(block.data, int(words[wrong[0]]), "record")
@@ -221,11 +221,6 @@ class Described:
                 settings = f"`rdw_endian: {endian}`, `rdw_includes_itself: {str(includes_itself).lower()}`"
                 return f"the bytes fit format V with {settings}"
         return None
-
-
-def _ends(words: Positions, position: int) -> Positions:
-    """Return where records end that follow one another, the last one at ``position``."""
-    return np.append(words[1:], position)[: len(words)]
 
 
 _ENOUGH = 20  # records that tell how descriptors are written
