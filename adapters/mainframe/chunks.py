@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from adapters.mainframe import files, framing
+from adapters.mainframe import files
 from adapters.mainframe.copybook.layout import Layout
 from adapters.mainframe.copybook.naming import alone
 from adapters.mainframe.decoder import Decoder
 from adapters.mainframe.files import Blocks, Compression
+from adapters.mainframe.framing import FramingError, make
 from adapters.mainframe.framing.base import LARGEST_RECORD
 from adapters.mainframe.framing.fixed import Fixed, uneven_remedy
 from adapters.mainframe.options import MainframeOptions
@@ -91,7 +92,7 @@ class Chunks:
         self.ends: dict[Path, Ends] = {}
         self._options = options
         self._one_by_one = one_by_one
-        self._framing = framing.make(options, layout)
+        self._make_framing = make(options, layout)
         # Cobrix knows header and trailer as so many bytes of the file; otherwise they are its first and last record.
         as_bytes = options.profile == "cobrix"
         self._skip_start = options.skip_start + (layout.header.length if layout.header and as_bytes else 0)
@@ -127,11 +128,11 @@ class Chunks:
     def _places(self, whole: Part, size: int) -> Iterator[tuple[int, int]]:
         """Yield where a file may be cut: the byte, and the number of the record that begins there."""
         last = files.size_of(whole.path) - self._skip_end - size // 2  # no part is much smaller than the others
-        framing_ = self._framing(None)
-        if isinstance(framing_, Fixed) and self._options.minimum_length <= framing_.length:
-            step = -(-size // framing_.length) * framing_.length
+        framing = self._make_framing(None)
+        if isinstance(framing, Fixed) and self._options.minimum_length <= framing.length:
+            step = -(-size // framing.length) * framing.length
             for at in range(self._skip_start + step, last, step):
-                yield at, (at - self._skip_start) // framing_.length
+                yield at, (at - self._skip_start) // framing.length
             return
         due = self._skip_start + size
         number = 0
@@ -143,19 +144,19 @@ class Chunks:
 
     def refuse_uneven(self, paths: Sequence[Path]) -> None:
         """Refuse files of no whole number of records before anything of any file is read."""
-        framing_ = self._framing(None)
-        if not isinstance(framing_, Fixed) or framing_.partial != "refuse":
+        framing = self._make_framing(None)
+        if not isinstance(framing, Fixed) or framing.partial != "refuse":
             return
         sizes = {path: files.size_of(path) - self._skip_start - self._skip_end for path in paths}
         problems = [
             Problem(
                 location=Location(file=path),
-                message=f"{size} bytes are {size // framing_.length} records of {framing_.length} bytes"
-                f" and {size % framing_.length} bytes left over",
-                remedy=uneven_remedy(framing_.length),
+                message=f"{size} bytes are {size // framing.length} records of {framing.length} bytes"
+                f" and {size % framing.length} bytes left over",
+                remedy=uneven_remedy(framing.length),
             )
             for path, size in sizes.items()
-            if size > 0 and size % framing_.length and self._compression(path) == "none"
+            if size > 0 and size % framing.length and self._compression(path) == "none"
         ]
         if problems:
             raise SourceError(problems)
@@ -188,14 +189,14 @@ class Chunks:
 
     def _framed(self, part: Part, counts: Counts) -> Iterator[tuple[Records, int | None]]:
         """Yield what the framing finds, block by block, and where in the file another one could go on, if it could."""
-        framing_ = self._framing(files.size_of(part.path) if part.compression == "none" else None)
+        framing = self._make_framing(files.size_of(part.path) if part.compression == "none" else None)
         number, final = part.first, False
         with self._open(part) as blocks:
             while not final:
                 block, final = blocks.next()
                 try:
-                    found = framing_.records(block, final=final)
-                except framing.FramingError as error:
+                    found = framing.records(block, final=final)
+                except FramingError as error:
                     raise _located(error, part.path, blocks.position) from None
                 counts.read += len(found.records)
                 counts.partial += found.partial
@@ -205,7 +206,7 @@ class Chunks:
                     records = self._of_length(records, counts)
                 records = replace(records, numbers=np.arange(number, number + len(records), dtype=np.int64))
                 number += len(records)
-                at_rest = not final and found.consumed > 0 and getattr(framing_, "at_rest", False)
+                at_rest = not final and found.consumed > 0 and getattr(framing, "at_rest", False)
                 yield records, blocks.position + found.consumed if at_rest else None
                 _move_on(blocks, len(block), found.consumed, final=final)
 
@@ -250,7 +251,7 @@ def _move_on(blocks: Blocks, size: int, consumed: int, *, final: bool) -> None:
     blocks.consume(consumed)
 
 
-def _located(error: framing.FramingError, path: Path, position: int) -> SourceError:
+def _located(error: FramingError, path: Path, position: int) -> SourceError:
     return SourceError(
         Problem(
             location=Location(file=path),

@@ -20,18 +20,18 @@ def columns(layout: Layout, schema: pa.Schema) -> Iterator[Column]:
     """
     entries = {row.column: row for row in describe(layout) if row.column is not None}
     for field in schema:
-        for path, kind in values(field.name, field.type):
+        for path, kind in addresses(field.name, field.type):
             entry = entries.get(path.removesuffix("[*]"))
             note = "added" if entry is None else f"{entry.picture}, offset {entry.offset}, {entry.length} bytes"
             yield Column(name=path, type=str(kind), note=note)
 
 
-def values(path: str, kind: pa.DataType) -> Iterator[tuple[str, pa.DataType]]:
-    """Yield the values at and below a path, each with its own path and type."""
+def addresses(path: str, kind: pa.DataType) -> Iterator[tuple[str, pa.DataType]]:
+    """Yield where the values at and below a path are addressed, each with its type."""
     if pa.types.is_list(kind):
-        yield from values(f"{path}[*]", kind.value_type)
+        yield from addresses(f"{path}[*]", kind.value_type)
     elif pa.types.is_struct(kind):
         for field in kind:
-            yield from values(f"{path}.{field.name}", field.type)
+            yield from addresses(f"{path}.{field.name}", field.type)
     else:
         yield path, kind

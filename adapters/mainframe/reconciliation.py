@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from adapters.mainframe.chunks import Ends
-from adapters.mainframe.columns import values
+from adapters.mainframe.columns import addresses
 from adapters.mainframe.copybook import naming
 from adapters.mainframe.copybook.layout import Layout
 from adapters.mainframe.options import Reconcile
@@ -103,7 +103,7 @@ def _problems(wanted: Reconcile, layout: Layout, schema: pa.Schema) -> Iterator[
                 message=f"the trailer has no field '{field}'",
                 remedy=did_you_mean(field, trailer),
             )
-    columns = {path: kind for field in schema for path, kind in values(field.name, field.type)}
+    columns = {path: kind for field in schema for path, kind in addresses(field.name, field.type)}
     numbers = [name for name, kind in columns.items() if pa.types.is_integer(kind) or pa.types.is_decimal(kind)]
     for field, column in wanted.sums.items():
         if column not in numbers:
@@ -116,7 +116,7 @@ def _problems(wanted: Reconcile, layout: Layout, schema: pa.Schema) -> Iterator[
 
 
 def _leaf(rows: pa.RecordBatch, path: str) -> pa.Array:
-    """Return the values at a path such as ``ITEMS[*].PRICE``, which ``values`` gave for the schema."""
+    """Return the values at a path such as ``ITEMS[*].PRICE``, which ``addresses`` gave for the schema."""
     array: pa.Array = pa.StructArray.from_arrays(rows.columns, fields=list(rows.schema))
     while path:
         if path.startswith("[*]"):

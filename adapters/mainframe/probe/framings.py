@@ -38,7 +38,7 @@ def framings(sample: Sample, *, record_length: int | None, encoding: str) -> lis
     return sorted(guesses, key=lambda guess: -guess.score)
 
 
-# ------------------------------------------------------------------------------------------------------ descriptors
+# Descriptors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +153,7 @@ def _descriptor(data: bytes, position: int, endian: str) -> tuple[int, int]:
     return second << 8 | first, third << 8 | fourth
 
 
-# ------------------------------------------------------------------------------------------------------------ lines
+# Lines
 
 
 def _by_lines(sample: Sample, encoding: str) -> Iterator[Guess]:
@@ -187,7 +187,7 @@ def _control_share(data: Bytes, encoding: str, *, carriage: bool) -> float:
     return controls / max(1, len(data))
 
 
-# ----------------------------------------------------------------------------------------------------- fixed length
+# Fixed length
 
 
 def _by_length(sample: Sample, record_length: int | None) -> Iterator[Guess]:
