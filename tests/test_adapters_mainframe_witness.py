@@ -14,10 +14,12 @@ from decimal import Decimal
 from pathlib import Path
 from random import Random
 
+import copybooks
 import gnucobol
 import pyarrow as pa
 import pytest
-from gnucobol import Compiler, Index, Inventor, Item, Record
+from copybooks import Index, Inventor, Item, Record
+from gnucobol import Compiler
 from servers import NotInstalled
 
 from adapters.mainframe import encoder
@@ -134,7 +136,7 @@ def test_what_a_program_writes_is_read_and_what_we_write_it_reads(compiler, seed
 
 def test_numbers_of_any_count_of_bytes(compiler):
     inventor = Inventor(4)
-    kinds = (gnucobol.byte_number, gnucobol.packed_number)
+    kinds = (copybooks.byte_number, copybooks.packed_number)
     there_and_back(compiler, [inventor.record(kinds=kinds) for _ in range(6)], *gnucobol.BYTES)
 
 
@@ -188,8 +190,8 @@ def test_lines(compiler, fixed):
     That makes an incomplete number, which is null, of one that ends with a space for plus (PIC 9(4)-): not asked then.
     """
     inventor = Inventor(8)
-    kinds = (gnucobol.text, gnucobol.display_number)
-    kinds += (gnucobol.edited_number,) if fixed == "TRUE" else ()
+    kinds = (copybooks.text, copybooks.display_number)
+    kinds += (copybooks.edited_number,) if fixed == "TRUE" else ()
     records = [inventor.record(kinds=kinds, rows=5) for _ in range(6)]
     said = witnessed(
         records, write(compiler, records, ebcdic=False, organization="LINE SEQUENTIAL", COB_LS_FIXED=fixed)
