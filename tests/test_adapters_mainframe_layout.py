@@ -352,6 +352,19 @@ def test_header_and_trailer_are_no_part_of_a_record():
     assert "header_record: no level 01 is called 'HH'" in problem
 
 
+def test_options_may_name_what_stands_in_any_record_and_nothing_else():
+    lines = ("01 H.", "  05 TITLE PIC X.", "01 R.", "  05 N PIC 9.", "  05 T PIC X OCCURS 0 TO 3 DEPENDING ON N.")
+    pages = Profile(field_code_pages=(("title", "cp500"), ("T", "cp273")), counts=(("t", (("1", 3),)),))
+    record = layout_of(*lines, header="H", profile=pages)
+    assert record.header is not None
+    assert record.header.columns[0].code_page == "cp500"
+    wrong = Profile(field_code_pages=(("TITEL", "cp500"),), counts=(("N", (("1", 3),)),))
+    assert problems(*lines, header="H", profile=wrong) == [
+        "counts: no table DEPENDING ON a field is called 'N'; use one of: T",
+        "field_code_pages: no field is called 'TITEL'; did you mean 'TITLE'?",
+    ]
+
+
 def test_columns_have_their_shortest_unique_name():
     record = layout_of(
         "01  R.",

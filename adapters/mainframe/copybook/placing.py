@@ -16,7 +16,7 @@ from adapters.mainframe.copybook import naming, parser
 from adapters.mainframe.copybook.frames import START, Frame, Inherited, Position, Shared
 from adapters.mainframe.copybook.layout import Column, Field, Group, Layout, Place, Shape, Table, plain, walk
 from adapters.mainframe.copybook.naming import FILLER, FillerNames, Fillers, Names
-from adapters.mainframe.copybook.references import References
+from adapters.mainframe.copybook.references import References, tree
 from adapters.mainframe.copybook.source import Format
 from adapters.mainframe.copybook.storage import MisfitError, Storage, alignment, storage
 from adapters.mainframe.copybook.syntax import Copybook, Entry, Occurs, Usage
@@ -109,18 +109,16 @@ def compile_layout(
     if profile.name == "cobrix":
         roots = _records_of_cobrix(roots)
     names = Names([*roots, *apart.values()], profile, fillers=fillers, filler_names=filler_names)
-    placing = _Placing(roots, profile, names, as_text=as_text, debug=debug)
-    placed = placing.records(together=profile.name == "ibm" or len(copybooks) > 1)
-    if profile.name == "ibm":
-        placing.check_options_used()
-    placings = [placing]
+    whole = _Placing(roots, profile, names, as_text=as_text, debug=debug)
+    placed = whole.records(together=profile.name == "ibm" or len(copybooks) > 1)
+    problems = [*names.problems, *whole.problems, *_unknown([*roots, *apart.values()], profile)]
     ends: dict[str, Group] = {}
     for role, record in apart.items():
-        placings.append(_Placing([record], profile, names, as_text=as_text, debug=debug))
-        ends[role] = placings[-1].records(together=False).groups[0]
-    problems = [*names.problems, *(problem for each in placings for problem in each.problems)]
+        placing = _Placing([record], profile, names, as_text=as_text, debug=debug)
+        ends[role] = placing.records(together=False).groups[0]
+        problems.extend(placing.problems)
     if problems:
-        raise ConfigurationError(sorted(problems, key=_line))
+        raise ConfigurationError(sorted(problems, key=_place))
     columns = naming.outputs(placed.groups, shape, profile, keep_root=keep_root)
     if not columns:
         raise ConfigurationError(_problem(roots[0], "the record has no field but FILLER"))
@@ -136,7 +134,7 @@ def compile_layout(
         trailer=ends.get("trailer"),
         notes=(
             *(note for copybook in copybooks for note in copybook.notes),
-            *placing.notes,
+            *whole.notes,
             *_left_out(placed.groups),
         ),
     )
@@ -149,11 +147,29 @@ def _named(name: str, records: Sequence[Entry], role: str) -> Entry:
     valid = [record.name for record in records if record.name is not None]
     raise ConfigurationError(
         Problem(
-            message=f"{role}_record: no level 01 is called '{name}'",
+            message=f"no level 01 is called '{name}'",
             location=Location(file=records[0].location.file),
+            path=f"{role}_record",
             remedy=did_you_mean(name, valid),
         )
     )
+
+
+def _unknown(records: Sequence[Entry], profile: Profile) -> Iterator[Problem]:
+    """Yield what options name and no record has; Cobrix passes over that."""
+    if profile.name == "cobrix":
+        return
+    entries = [below for record in records for below in tree(record)]
+    tables = [entry.name or FILLER for entry in entries if entry.occurs is not None and entry.occurs.depending]
+    for name, _ in profile.counts:
+        if plain(name) not in map(plain, tables):
+            remedy = did_you_mean(name, tables) if tables else None
+            yield Problem(path="counts", message=f"no table DEPENDING ON a field is called '{name}'", remedy=remedy)
+    names = list(dict.fromkeys(entry.name or FILLER for entry in entries))
+    for name, _ in profile.field_code_pages:
+        if plain(name) not in map(plain, names):
+            remedy = did_you_mean(name, names)
+            yield Problem(path="field_code_pages", message=f"no field is called '{name}'", remedy=remedy)
 
 
 def _refuse_same_names(records: Sequence[Entry]) -> None:
@@ -186,9 +202,9 @@ def _left_out(roots: Sequence[Group]) -> Iterator[str]:
                 yield f"{what}; `fillers: groups` keeps it"
 
 
-def _line(problem: Problem) -> tuple[int, int]:
+def _place(problem: Problem) -> tuple[str, int, int]:
     location = problem.location
-    return (location.line or 0, location.column or 0) if location else (0, 0)
+    return (str(location.file), location.line or 0, location.column or 0) if location else ("", 0, 0)
 
 
 def _problem(entry: Entry, message: str, remedy: str | None = None) -> Problem:
@@ -222,7 +238,6 @@ class _Placing:
         self._as_text = frozenset(plain(name) for name in as_text)
         self._debug = debug
         self._pages = {plain(name): page for name, page in profile.field_code_pages}
-        self._used_pages: set[str] = set()
         self._problems: list[Problem] = []
 
     @property
@@ -254,12 +269,6 @@ class _Placing:
             message = f"a record of {end.most:,} bytes; at most {MAX_LENGTH:,} can be read"
             self._report(self._entries[0], message, "check the OCCURS and PICTURE counts")
         return _Records(tuple(groups), end, shortest)
-
-    def check_options_used(self) -> None:
-        """Report tables and fields that options name and that do not exist."""
-        self._references.check_counts_used()
-        for name in sorted(self._pages.keys() - self._used_pages):
-            self._problems.append(Problem(message=f"field_code_pages: no field is called '{name}'"))
 
     def _record(self, entry: Entry, at: Position, frame: Frame) -> tuple[Group, Position]:
         name = self._names[entry]
@@ -423,7 +432,6 @@ class _Placing:
         """Return the code page that options give to a field, or to the nearest group around it."""
         for name in (plain(entry.name or FILLER), *reversed(inherited.groups)):
             if name in self._pages:
-                self._used_pages.add(name)
                 return self._pages[name]
         return None
 

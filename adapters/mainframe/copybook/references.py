@@ -17,7 +17,7 @@ class References:
 
     def __init__(self, entries: Sequence[Entry], profile: Profile) -> None:
         self.problems: list[Problem] = []
-        self._all = [below for entry in entries for below in _tree(entry)]
+        self._all = [below for entry in entries for below in tree(entry)]
         self._first_counts = profile.name == "cobrix"
         self._counts = {plain(table): values for table, values in profile.counts}
         self._closed: dict[str, Entry] = {}  # plain names of what stands in tables that are placed: the table
@@ -90,19 +90,6 @@ class References:
             return None
         return begin, end
 
-    def check_counts_used(self) -> None:
-        """Report what ``counts`` names and is no table DEPENDING ON a field."""
-        tables = {
-            plain(entry.name or FILLER)
-            for entry in self._all
-            if entry.occurs is not None and entry.occurs.depending is not None
-        }
-        for name in sorted(self._counts.keys() - tables):
-            message = f"counts: no table DEPENDING ON a field is called '{name}'"
-            self.problems.append(
-                Problem(message=message, remedy=did_you_mean(name, sorted(tables)) if tables else None)
-            )
-
     def _counter(self, name: str, frame: Frame) -> tuple[Field | Group, int] | None:
         """Return the item called ``name`` before this point, and how many frames further out it stands.
 
@@ -166,7 +153,8 @@ def _whole(field: Field) -> bool:
     return field.encoding == "binary" or (field.picture.category == "number" and field.picture.scale <= 0)
 
 
-def _tree(entry: Entry) -> Iterator[Entry]:
+def tree(entry: Entry) -> Iterator[Entry]:
+    """Yield an entry and all that stands below it."""
     yield entry
     for child in entry.children:
-        yield from _tree(child)
+        yield from tree(child)
