@@ -250,13 +250,17 @@ def test_conditions_keep_their_values_and_ranges():
            88 CLOSED VALUES ARE 'C', 'D' THRU 'F'
                      'X' THROUGH 'Z'.
            88 NONE-SAID VALUE IS SPACE WHEN SET TO FALSE IS 'N'.
-           88 HIGH VALUE -5 THRU 10 HIGH-VALUE."""
+           88 HIGH VALUE -5 THRU 10 HIGH-VALUE.
+           88 OVER-LINES VALUES 1 THRU 9,
+                         10 THRU 19
+                         20."""
     )
     assert {condition.name: condition.values for condition in found.conditions} == {
         "ACTIVE": (("A", None),),
         "CLOSED": (("C", None), ("D", "F"), ("X", "Z")),
         "NONE-SAID": (("SPACE", None),),
         "HIGH": (("-5", "10"), ("HIGH-VALUE", None)),
+        "OVER-LINES": (("1", "9"), ("10", "19"), ("20", None)),
     }
 
 

@@ -367,7 +367,9 @@ class Sentences:
     def _at_value(self) -> bool:
         token = self._peek()
         if token.kind is Kind.NUMBER:
-            return not (token.first and self._tokens[self._position + 1].kind is Kind.WORD)  # the next entry
+            behind = self._tokens[self._position + 1]
+            named = behind.kind is Kind.WORD and behind.text not in ("THRU", "THROUGH")
+            return not (token.first and named)  # the next entry
         return (
             token.kind is Kind.LITERAL or token.text == "ALL" or (token.text in _FIGURATIVES and token.text != "FALSE")
         )
