@@ -327,21 +327,53 @@ def test_everything_is_where_a_program_has_it(compiler, seed):
     lines = iter(compiler.run("measures", source, *gnucobol.IBM, "-flarger-redefines-ok"))
     for record in records:
         layout = placing.load([compiler.folder / f"{record.name}.cpy"], shape="nested")
-        ours = {name: place for column in layout.roots[0].columns for name, place in placed(column, 0, ())}
-        told = {
-            (item.name, index): offset_and_length(next(lines))
-            for item, index in record.everything()
-            if item.name != "FILLER"
-        }
         # Slack bytes at the end of an element: GnuCOBOL has them before its last field and what redefines that
         shifted = {name for entry in record.items for item in entry.walk() for name in item.behind_slack}
         different = [
-            (*name, f"told {told[name]}, placed {ours[name]}")
-            for name in told
-            if told[name] != ours[name] and not (name[0] in shifted and told[name][1] == ours[name][1])
+            (name, index, f"told {told}, placed {ours}")
+            for name, index, told, ours in told_and_placed(record, layout, lines)
+            if told != ours and not (name in shifted and told[1] == ours[1])
         ]
         assert different == [], record.copybook
         assert layout.length == int(next(lines)), record.copybook
+
+
+def test_copybooks_within_copybooks(compiler):
+    """COPY REPLACING, columns, comments, continued literals, debugging lines, entries that share a line."""
+    for copybook in COBOL.glob("*.cpy"):
+        shutil.copy(copybook, compiler.folder)
+    (compiler.folder / "CUST-RECORD.cpy").write_text('       COPY "CUSTOMER.cpy".\n')
+    record = Record(
+        name="CUST-RECORD",
+        items=(
+            Item(name="CUST-NAME"),
+            Item(name="CUST-NUMBERS", occurs=3, children=(Item(name="NEW-CODE"), Item(name="CUST-SUM"))),
+            Item(name="ADR-LINES", children=tuple(Item(name=f"ADR-{name}") for name in ADDRESS)),
+            Item(name="LAST-FIELD"),
+        ),
+    )
+    lines = iter(compiler.run("COPIES", gnucobol.measured([record], gnucobol.measuring(record))))
+    layout = placing.load([compiler.folder / "CUSTOMER.cpy"], shape="nested")
+    both = told_and_placed(record, layout, lines)
+    assert [(name, index, told) for name, index, told, _ in both] == [
+        (name, index, ours) for name, index, _, ours in both
+    ]
+    assert layout.length == int(next(lines))
+
+
+ADDRESS = ("STREET", "NUMBER", "EXTRA", "CITY")
+
+
+def told_and_placed(
+    record: Record, layout: Layout, lines: Iterator[str]
+) -> list[tuple[str, Index, tuple[int, int], tuple[int, int]]]:
+    """Return offset and length of everything in a record, as a program told them and as the layout has them."""
+    ours = {name: place for column in layout.roots[0].columns for name, place in placed(column, 0, ())}
+    return [
+        (item.name, index, offset_and_length(next(lines)), ours[item.name, index])
+        for item, index in record.everything()
+        if item.name != "FILLER"
+    ]
 
 
 def offset_and_length(line: str) -> tuple[int, int]:
