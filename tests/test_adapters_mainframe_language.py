@@ -717,7 +717,7 @@ def test_a_file_that_is_no_copybook_gives_few_problems_and_the_number_of_the_res
 
 @pytest.mark.parametrize("text", ["", "\n", "      * only a comment\n", "       .\n"])
 def test_a_copybook_without_a_record_is_refused(text):
-    assert problems(text) == ["customer.cpy:1: the copybook describes no record"]
+    assert problems(text) == ["customer.cpy:1: the copybook describes no record; check that this is a copybook"]
 
 
 # --- whatever comes

@@ -524,7 +524,7 @@ def test_fields_are_found_by_name():
             ["05 A PIC X(9999) OCCURS 9999."],
             "1:8: a record of 99,980,001 bytes; at most 67,108,864 can be read; check the OCCURS and PICTURE counts",
         ),
-        (["05 FILLER PIC X."], "1:8: the record has no field but FILLER"),
+        (["05 FILLER PIC X."], "1:8: the record has no field but FILLER; name a field, or set `fillers: keep`"),
     ],
 )
 def test_problems_are_told_with_their_place(lines, expected):

@@ -31,15 +31,24 @@ def read(name: str, file: Path) -> CodePage:
     try:
         text = file.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        what = "is not in UTF-8" if isinstance(error, UnicodeDecodeError) else f"cannot be read: {error.strerror}"
+        what, remedy = "is not in UTF-8", "save it as UTF-8"
+        if isinstance(error, OSError):
+            what, remedy = (
+                f"cannot be read: {error.strerror}",
+                "check `code_page_table` and the permissions of the file",
+            )
         raise ConfigurationError(
-            Problem(message=f"the table of a code page {what}", location=Location(file=file))
+            Problem(message=f"the table of a code page {what}", location=Location(file=file), remedy=remedy)
         ) from None
     mappings = _mappings(text)
     wrong = next((point for _, point in mappings if point > _LAST or point in _SURROGATES), None)
     if wrong is not None:
         raise ConfigurationError(
-            Problem(message=f"U+{wrong:04X} in the table of a code page is no character", location=Location(file=file))
+            Problem(
+                message=f"U+{wrong:04X} in the table of a code page is no character",
+                location=Location(file=file),
+                remedy="correct the lines that name it",
+            )
         )
     if mappings:
         return _page(name, mappings)

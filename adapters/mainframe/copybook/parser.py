@@ -19,6 +19,7 @@ from foundation.errors import ConfigurationError, Location, Problem
 
 MAX_PROBLEMS = 50  # that are told of one copybook; a file that is none at all has one in every line
 
+_IS_IT_ONE = "check that this is a copybook"
 _WITHOUT_PICTURE = frozenset({Usage.FLOAT, Usage.DOUBLE, Usage.INDEX, Usage.POINTER, Usage.PROCEDURE_POINTER})
 _DECIMAL_COMMA = re.compile(r"\bDECIMAL-POINT\s+(?:IS\s+)?COMMA\b", re.IGNORECASE)
 
@@ -91,7 +92,8 @@ def parse(
     if not expanded.problems:  # where text is missing more would seem to be wrong than is
         tree.check({id(entry) for entry in sentences.broken})
     if not (lexed.problems or sentences.problems or tree.records):
-        tree.problems.append(Problem(message="the copybook describes no record", location=Location(file=file, line=1)))
+        at = Location(file=file, line=1)
+        tree.problems.append(Problem(message="the copybook describes no record", location=at, remedy=_IS_IT_ONE))
     problems = [*lexed.problems, *sentences.problems, *tree.problems]
     if problems:
         raise ConfigurationError(_told(problems, file))
@@ -103,7 +105,7 @@ def _told(problems: Sequence[Problem], file: Path) -> list[Problem]:
     told = sorted(problems, key=lambda problem: _place(problem, file))[:MAX_PROBLEMS]
     if len(problems) > MAX_PROBLEMS:
         more = f"and {len(problems) - MAX_PROBLEMS} problems more"
-        told.append(Problem(message=more, location=Location(file=file), remedy="check that this is a copybook"))
+        told.append(Problem(message=more, location=Location(file=file), remedy=_IS_IT_ONE))
     return told
 
 
@@ -142,7 +144,11 @@ class _Tree:
         records = self._of(roots)
         for before, entry in renames:
             if not before:
-                self._report(entry, "level 66 stands before the record it belongs to")
+                self._report(
+                    entry,
+                    "level 66 stands before the record it belongs to",
+                    "move it behind the last entry of the record",
+                )
             else:
                 record = records[0] if records[0].level == 0 else roots[before - 1]
                 record.children.append(entry)
@@ -180,7 +186,7 @@ class _Tree:
         for child in fields:
             self._check(child, usage, broken)
 
-    def _report(self, entry: Entry, message: str, remedy: str | None = None) -> None:
+    def _report(self, entry: Entry, message: str, remedy: str) -> None:
         self.problems.append(Problem(message=message, location=entry.location, remedy=remedy))
 
 

@@ -99,15 +99,7 @@ def compile_layout(
     """
     if shape == "names" and fillers in ("drop", "fields"):
         fillers = "groups" if fillers == "drop" else "keep"
-    records = [record for copybook in copybooks for record in copybook.records]
-    apart = {role: _named(name, records, role) for role, name in (("header", header), ("trailer", trailer)) if name}
-    roots = [record for record in records if record not in apart.values()]
-    if not roots:
-        raise ConfigurationError(_problem(records[0], "the copybook has no record besides header and trailer"))
-    if len(copybooks) > 1:
-        _refuse_same_names(roots)
-    if profile.name == "cobrix":
-        roots = _records_of_cobrix(roots)
+    roots, apart = _records(copybooks, header, trailer, profile)
     names = Names([*roots, *apart.values()], profile, fillers=fillers, filler_names=filler_names)
     whole = _Placing(roots, profile, names, as_text=as_text, debug=debug)
     placed = whole.records(together=profile.name == "ibm" or len(copybooks) > 1)
@@ -121,7 +113,9 @@ def compile_layout(
         raise ConfigurationError(sorted(problems, key=_place))
     columns = naming.outputs(placed.groups, shape, profile, keep_root=keep_root)
     if not columns:
-        raise ConfigurationError(_problem(roots[0], "the record has no field but FILLER"))
+        raise ConfigurationError(
+            _problem(roots[0], "the record has no field but FILLER", "name a field, or set `fillers: keep`")
+        )
     return Layout(
         name=placed.groups[0].name,
         length=placed.end.most,
@@ -138,6 +132,21 @@ def compile_layout(
             *_left_out(placed.groups),
         ),
     )
+
+
+def _records(
+    copybooks: Sequence[Copybook], header: str | None, trailer: str | None, profile: Profile
+) -> tuple[list[Entry], dict[str, Entry]]:
+    """Return the records, and header and trailer by their roles."""
+    records = [record for copybook in copybooks for record in copybook.records]
+    apart = {role: _named(name, records, role) for role, name in (("header", header), ("trailer", trailer)) if name}
+    roots = [record for record in records if record not in apart.values()]
+    if not roots:
+        message = "the copybook has no record besides header and trailer"
+        raise ConfigurationError(_problem(records[0], message, "leave one of them to be the record"))
+    if len(copybooks) > 1:
+        _refuse_same_names(roots)
+    return _records_of_cobrix(roots) if profile.name == "cobrix" else roots, apart
 
 
 def _named(name: str, records: Sequence[Entry], role: str) -> Entry:
@@ -207,12 +216,12 @@ def _place(problem: Problem) -> tuple[str, int, int]:
     return (str(location.file), location.line or 0, location.column or 0) if location else ("", 0, 0)
 
 
-def _problem(entry: Entry, message: str, remedy: str | None = None) -> Problem:
+def _problem(entry: Entry, message: str, remedy: str | None) -> Problem:
     return Problem(message=message, location=entry.location, remedy=remedy)
 
 
 @dataclass(frozen=True, slots=True)
-class _Records:
+class _Placed:
     groups: tuple[Group, ...]
     end: Position
     shortest: int  # bytes
@@ -245,7 +254,7 @@ class _Placing:
         """What is wrong with the entries placed so far."""
         return [*self._problems, *self._references.problems]
 
-    def records(self, *, together: bool) -> _Records:
+    def records(self, *, together: bool) -> _Placed:
         """Return the records, one behind the other; ``together``: all on the same bytes."""
         frame = Frame()
         groups: list[Group] = []
@@ -268,7 +277,7 @@ class _Placing:
         if end.most > MAX_LENGTH:
             message = f"a record of {end.most:,} bytes; at most {MAX_LENGTH:,} can be read"
             self._report(self._entries[0], message, "check the OCCURS and PICTURE counts")
-        return _Records(tuple(groups), end, shortest)
+        return _Placed(tuple(groups), end, shortest)
 
     def _record(self, entry: Entry, at: Position, frame: Frame) -> tuple[Group, Position]:
         name = self._names[entry]
