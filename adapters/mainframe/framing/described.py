@@ -245,16 +245,13 @@ class FixedInBlocks:
     The last record of a block may be shorter.
     """
 
+    at_rest = True  # what is consumed ends with a block
+
     def __init__(self, length: int, bdw: Descriptor, partial: Partial) -> None:
         """Make a framing for one file; ``length`` is a record's."""
         self._length = length
         self._bdw = bdw
         self._partial = partial
-
-    @property
-    def at_rest(self) -> bool:
-        """Always: what is consumed ends with a block."""
-        return True
 
     def records(self, block: Bytes, *, final: bool) -> Framed:
         """Return the records of the blocks that are whole in ``block``.
