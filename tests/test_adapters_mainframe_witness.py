@@ -2,8 +2,10 @@
 
 GnuCOBOL runs on machines of ASCII and little-endian numbers. A program for a mainframe's file therefore translates
 its characters to EBCDIC (of code page 1047) before it writes; COMP-5, COMP-1 and COMP-2 stay as the machine has them.
-What GnuCOBOL 3.1 does not do as IBM is not asked of it: tables DEPENDING ON within one another, packed numbers
-with P in the picture, national characters (it stores one byte for each and a space), POINTER (of 8 bytes here).
+What GnuCOBOL 3.1 does not do as IBM is not asked of it: tables DEPENDING ON within one another, packed numbers with P
+in the picture, national characters (it stores one byte for each and a space), POINTER (8 bytes here), COMP-5 of one
+or two digits (one byte), SYNCHRONIZED numbers of more than nine digits (doublewords), slack bytes within tables of
+groups, V beside BLANK WHEN ZERO (a byte). ``copybooks`` leaves those out.
 """
 
 from __future__ import annotations
