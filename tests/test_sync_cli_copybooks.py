@@ -138,9 +138,16 @@ def test_options_of_cobrix_read_as_cobrix_does(folder: Path) -> None:
     }  # fmt: skip
 
 
+def test_options_of_cobrix_may_name_the_files(folder: Path) -> None:
+    named = ["path=fixed.dat", "copybook=customer.cpy"]
+    found = lines(voeg("decode", *(word for each in named for word in ("--cobrix-option", each))))
+    assert [row["CUST_ID"] for row in found] == [1, 2]
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
+        (["decode", "--copybook", "customer.cpy"], "no data"),
         (["decode", "fixed.dat"], "name it with --copybook"),
         (
             ["decode", "fixed.dat", "--copybook", "customer.cpy", "--record-format", "W"],

@@ -27,6 +27,7 @@ class Source:
         options: those that hold: given, or translated from Cobrix.
         layout: of a record.
         reader: reads files; its counts tell what became of their records.
+        named: data files that options of Cobrix name; else none.
         notes: for people: what of the copybook was left out, and which options change nothing.
         schema: of the rows.
 
@@ -43,6 +44,7 @@ class Source:
         """
         self.options = options
         self.layout: Layout
+        self.named: tuple[str, ...] = ()
         self.notes: tuple[str, ...] = ()
         if options.cobrix_options is not None:
             _refuse_both(options)
@@ -50,7 +52,7 @@ class Source:
             ours = {name: getattr(options, name) for name in _OURS}
             self.options = translated.options(path=options.path, copybook=options.copybook).model_copy(update=ours)
             self.layout = cobrix.layout_of(translated, assemble.copybooks_of(options, base))
-            self.notes = translated.notes
+            self.named, self.notes = translated.paths, translated.notes
             self.reader = Reader(self.options, self.layout)
             self._columns = cobrix.columns(self.reader.schema.names, self.layout, translated)
         else:

@@ -47,7 +47,7 @@ CobrixOption = Annotated[
     list[str] | None,
     typer.Option("--cobrix-option", metavar="KEY=VALUE", help="A reader option of Cobrix by its own name; repeatable."),
 ]
-FilesArgument = Annotated[list[Path], typer.Argument(metavar="FILE...", help="The data, in this order.")]
+FilesArgument = Annotated[list[Path] | None, typer.Argument(metavar="FILE...", help="The data, in this order.")]
 
 _APART = ("path", "copybook", "cobrix_options", "delivery")  # have arguments of their own
 _GUESSES = 4  # shown of each list
@@ -208,7 +208,7 @@ def _table(described: Sequence[describe.Row]) -> tuple[list[str], list[list[obje
 @reports_errors
 @takes_read_options
 def decode(
-    files: FilesArgument,
+    files: FilesArgument = None,
     *,
     copybook: CopybookOption = None,
     cobrix_option: CobrixOption = None,
@@ -227,7 +227,7 @@ def decode(
     total = 0
     with _writer(to, output) as write, progress() as bars:
         task = bars.add_task("decode", total=None)
-        for batch in reading.batches(_data_files(files)):
+        for batch in reading.batches(files or []):
             part = batch if limit is None else batch.slice(0, limit - total)
             write(part)
             total += part.num_rows
@@ -258,8 +258,11 @@ class _Reading:
 
     def batches(self, files: Sequence[Path]) -> Iterator[pa.RecordBatch]:
         """Yield the rows; at least one batch, so that an empty file has columns too."""
+        data = _data_files(files or [Path(name.removeprefix("file://")) for name in self._source.named])
+        if not data:
+            raise ConfigurationError("no data", remedy="name a file")
         yield pa.RecordBatch.from_pylist([], schema=self._source.schema)
-        for batch in self._source.read(files):
+        for batch in self._source.read(data):
             for values in batch.unreadable:
                 self._unreadable[values.path].append(values)
             yield batch.rows
