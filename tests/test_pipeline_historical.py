@@ -150,7 +150,7 @@ def table(file: Path, name: str, columns: list[str], rows: pl.DataFrame) -> None
 def mainframe(folder: EstateFolder, rows: pl.DataFrame) -> None:
     """A fixed-length EBCDIC file, with dates without separators."""
     person = placing.load([folder.write("data/person.cpy", COPYBOOK)], Profile(code_page=CODE_PAGE))
-    columns = [column.name for column in person.columns if column.name != "FILLER"]
+    columns = person.schema.names
     named = rows.with_columns(_rearranged("${y}${m}${d}")).rename(dict(zip(rows.columns, columns, strict=True)))
     folder.write("data/person.bin", encode(person, named.to_arrow()))
     read = f"{{adapter: mainframe, path: data/person.bin, copybook: data/person.cpy, code_page: {CODE_PAGE}}}"
