@@ -54,7 +54,7 @@ def _machine() -> dict[str, object]:
 
 
 def _table(results: list[Comparison | Absent]) -> Table:
-    table = Table(title="Units per CPU-second, the stage beside its floor; A / B: what we do in two ways (best rounds)")
+    table = Table(title="Units per CPU-second, the stage beside its floor; A / B: what we do in two ways")
     for heading in ("", "unit"):
         table.add_column(heading, no_wrap=True)
     for heading in ("stage", "floor", "by CPU", "by clock", "peak MB", "floor's"):

@@ -40,7 +40,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """The best of the rounds of one side."""
+    """One round of one side."""
 
     units: int
     cpu_seconds: float  # user and system, of the process, those that it started, and its server
@@ -93,12 +93,25 @@ class Absent:
 def compare(
     name: str, unit: str, *, stage: Side, floor: Side, rounds: int = ROUNDS, by: Counted = "cpu_seconds"
 ) -> Comparison:
-    """Measure both sides in turns and keep the round of each that took the least CPU, or the least time."""
-    stages, floors = [], []
+    """Measure both sides in turns.
+
+    Of work the round of each side that took the least CPU is kept. Time that passed depends on what else the machine
+    does in that moment: of that the two rounds beside one another are kept that have the middle ratio.
+    """
+    pairs = []
     for _ in range(rounds):
-        floors.append(measure(floor))
-        stages.append(measure(stage))
-    return Comparison(name=name, unit=unit, stage=_best(stages, by), floor=_best(floors, by), by=by)
+        floors = measure(floor)
+        pairs.append((measure(stage), floors))
+    if by == "seconds":
+        made = sorted((_compared(name, unit, pair, by) for pair in pairs), key=attrgetter("ratio"))
+        return made[len(made) // 2]
+    stages, beside = zip(*pairs, strict=True)
+    return _compared(name, unit, (_best(stages, by), _best(beside, by)), by)
+
+
+def _compared(name: str, unit: str, sides: tuple[Measured, Measured], by: Counted) -> Comparison:
+    stage, floor = sides
+    return Comparison(name=name, unit=unit, stage=stage, floor=floor, by=by)
 
 
 def measure(side: Side) -> Measured:
