@@ -15,6 +15,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -28,6 +29,7 @@ import pyarrow as pa
 
 from adapters.mainframe import Mainframe, MainframeOptions
 from adapters.mainframe.chunks import Part
+from adapters.mainframe.conversion import convert
 from adapters.mainframe.options import RecordFormat
 from adapters.mainframe.source import Source
 from benchmarks import customers
@@ -49,7 +51,7 @@ OTHERS = (
 MEMORY = ("mainframe: 500 MB / 100 MB", "mainframe: 500 MB of zstd / 100 MB")
 PROCESSES = (
     "mainframe: two processes / one",
-    "mainframe: two workers, rows in order / one",
+    "mainframe: two processes into Parquet / one",
     "machine: two processes that count / one",
 )
 CLOCKED_ROUNDS = 5  # other work on the machine disturbs what is measured by the clock
@@ -73,9 +75,13 @@ class File:
             path=self.path, copybook=self.copybook, record_format=self.record_format, code_page=self.code_page
         )
 
-    def side(self, *, numba: bool = False, workers: int = 1) -> Side:
+    def side(self, *, numba: bool = False) -> Side:
         """Return the decoding of the file as one side of a comparison."""
-        return Side(prepare="benchmarks.mainframe:stage", arguments=asdict(self) | {"numba": numba, "workers": workers})
+        return Side(prepare="benchmarks.mainframe:stage", arguments=asdict(self) | {"numba": numba})
+
+    def into_parquet(self, processes: int) -> Side:
+        """Return the conversion of the file by so many processes, with all that they need to begin."""
+        return Side(prepare="benchmarks.mainframe:into_parquet", arguments=asdict(self) | {"processes": processes})
 
     def parts(self, processes: int) -> Side:
         """Return the decoding of its parts by so many processes."""
@@ -108,7 +114,7 @@ def _processes(file: File) -> Iterator[Comparison]:
     """Compare two processes with one, and beside that what the machine itself gives to two processes."""
     pairs = (
         ("bytes", file.parts(2), file.parts(1)),
-        ("bytes", file.side(workers=2), file.side()),
+        ("bytes", file.into_parquet(2), file.into_parquet(1)),
         ("steps", _counting(2), _counting(1)),
     )
     for name, (unit, two, one) in zip(PROCESSES, pairs, strict=True):
@@ -151,19 +157,36 @@ def _with_numba(name: str) -> str:
     return f"{name}, Numba"
 
 
-def stage(*, numba: bool, workers: int, **file: Any) -> Work:
+def stage(*, numba: bool, **file: Any) -> Work:
     """Decode a ``File`` as a mapping would have it."""
     _choose(numba)
     described = File(**file)
     options = described.options()
     _warm(Path(options.path))
-    next(iter(Mainframe(options, base=Path("/")).read()))
-    adapter = Mainframe(options.model_copy(update={"workers": workers}), base=Path("/"))
+    adapter = Mainframe(options, base=Path("/"))
+    next(iter(adapter.read()))
 
     def work() -> int:
         decoded = sum(batch.rows.num_rows for batch in adapter.read())
         if decoded != described.rows:
             raise RuntimeError(f"{decoded} of {described.rows} rows were decoded")
+        return described.content
+
+    return work
+
+
+def into_parquet(*, processes: int, **file: Any) -> Work:
+    """Convert a ``File`` to a folder of Parquet files."""
+    _choose(numba=False)
+    described = File(**file)
+    options = described.options()
+    _warm(Path(options.path))
+
+    def work() -> int:
+        with tempfile.TemporaryDirectory(dir=Path(options.path).parent) as folder:
+            made = convert(options, Path("/"), [Path(options.path)], Path(folder), processes)
+            if sum(converted.rows for converted in made) != described.rows:
+                raise RuntimeError("not all rows were converted")
         return described.content
 
     return work

@@ -7,7 +7,7 @@ import gzip
 import lzma
 import struct
 import tracemalloc
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,8 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapters.mainframe import assemble, files, parallel
-from adapters.mainframe.chunks import Part
+from adapters.mainframe import assemble, files
 from adapters.mainframe.options import MainframeOptions
 from adapters.mainframe.reader import ReadBatch, Reader
 from foundation.errors import ConfigurationError, SourceError, SourceUnavailable
@@ -145,38 +144,6 @@ def test_parts_together_are_the_file(
     assert reader.counts.read == 300
 
 
-def test_processes_give_the_same_rows_in_order(estate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "BLOCK", 1000)
-    path = write(estate, as_v([customer(number) for number in range(500)]))
-    header = reader_of(estate, record_format="V", add={"record_id": "NUMBER"})
-    alone = list(header.read([path]))
-    reader = reader_of(estate, record_format="V", add={"record_id": "NUMBER"}, workers=2)
-    together = list(reader.read([path]))
-    assert rows_of(iter(together)) == rows_of(iter(alone))
-    assert len(reader.parts([path], 8)) > 4
-    assert reader.counts == header.counts
-    assert [batch.first for batch in together] == sorted(batch.first for batch in together)
-
-
-def test_what_cannot_be_cut_is_read_as_it_comes(estate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "BLOCK", 100)
-    content = as_v([customer(number) for number in range(300)])
-    plain, archive = write(estate, content, "plain"), write(estate, gzip.compress(content), "archive")
-    reader = reader_of(estate, record_format="V", workers=2, add={"file_id": "FILE"})
-    monkeypatch.setattr(parallel, "in_order", here)
-    rows = rows_of(reader.read([plain, archive, plain]))
-    assert rows == [{"FILE": file, **row(number)} for file in range(3) for number in range(300)]
-    assert reader.counts.read == 900
-
-
-def here(work: Callable[[Part], object], parts: Iterable[Part], processes: int) -> Iterator[object]:
-    """Do the work of processes in this one, and see that no part is large."""
-    for part in parts:
-        assert part.compression == "none"
-        assert part.start is not None or part.end is not None
-        yield work(part)
-
-
 def test_memory_does_not_grow_with_the_file(estate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "BLOCK", 20_000)
     peaks = []
@@ -194,15 +161,6 @@ def test_memory_does_not_grow_with_the_file(estate: Path, monkeypatch: pytest.Mo
         assert reader.counts.read == count + 1
     assert peaks[1] < 1.2 * peaks[0]
     assert peaks[1] < 3_000_000
-
-
-def test_what_a_process_meets_is_told_as_if_it_were_met_here(estate: Path) -> None:
-    path = write(estate, as_v([customer(1)]) + b"\x00\x00\x00\x00")
-    with pytest.raises(SourceError) as alone:
-        list(reader_of(estate, record_format="V").read([path]))
-    with pytest.raises(SourceError) as together:
-        list(reader_of(estate, record_format="V", workers=2).read([path]))
-    assert together.value.problems == alone.value.problems
 
 
 COMPRESSORS = {"gzip": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress, "zstd": pa.Codec("zstd").compress}

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapters.mainframe import assemble, files
+from adapters.mainframe import assemble
 from adapters.mainframe.options import MainframeOptions
 from adapters.mainframe.reader import ReadBatch, Reader
 from adapters.mainframe.reconciliation import Reconciliation
@@ -122,14 +122,6 @@ def test_a_trailer_that_says_no_number_fails(tmp_path: Path) -> None:
 def test_rows_that_are_left_out_count_as_records(tmp_path: Path) -> None:
     path = write(tmp_path, [b"", *PAYMENTS, trailer(3)])
     assert rows(read(tmp_path, [path], {"count": "RECORDS"}, segments={"field": "ID", "only": ["2"]})) == 1
-
-
-def test_processes_count_as_one_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "BLOCK", 4096)
-    count = 2000
-    path = write(tmp_path, [b"", *(record(n % 10_000, n) for n in range(count)), trailer(count, sum(range(count)))])
-    wanted = {"count": "RECORDS", "sums": {"TOTAL": "AMOUNT"}}
-    assert rows(read(tmp_path, [path], wanted, workers=2)) == count
 
 
 @settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])

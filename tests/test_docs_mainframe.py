@@ -42,7 +42,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_its_commands_run(folder: Path) -> None:
     commands = shell_commands(PAGE)
-    assert len(commands) == 7
+    assert len(commands) == 8
     for words in commands:
         result = CliRunner().invoke(command_line(), words)
         assert result.exit_code == 0, (words, result.stderr, result.exception)

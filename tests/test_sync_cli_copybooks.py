@@ -109,6 +109,24 @@ def test_decode_writes_parquet_and_leaves_nothing_half_done(folder: Path) -> Non
     assert sorted(path.name for path in folder.iterdir() if path.name.startswith("out")) == ["out.parquet"]
 
 
+def test_processes_write_the_same_rows_side_by_side(folder: Path) -> None:
+    words = ["decode", "fixed.dat", "fixed.dat", "fixed.dat", "--copybook", "customer.cpy", "--to", "parquet"]
+    voeg(*words, "--output", "one.parquet", "--add", "{file_id: FILE, record_id: NO}")
+    voeg(*words, "--output", "parts", "--processes", "2", "--add", "{file_id: FILE, record_id: NO}")
+    found = sorted((folder / "parts").iterdir())
+    assert [path.name for path in found] == [f"part-{number:05d}.parquet" for number in range(len(found))]
+    assert pa.concat_tables(map(pq.read_table, found)).equals(pq.read_table("one.parquet"))
+    assert "is there already" in voeg(*words, "--output", "parts", "--processes", "2", exit_code=1).stderr
+
+
+def test_what_a_process_meets_is_told_and_nothing_is_left(folder: Path) -> None:
+    words = ["variable.dat", "--copybook", "customer.cpy", "--record-format", "V", "--to", "parquet"]
+    (folder / "variable.dat").write_bytes((folder / "variable.dat").read_bytes() + b"\x00\x00\x00\x00")
+    alone = voeg("decode", *words, "--output", "one.parquet", exit_code=1).stderr
+    assert voeg("decode", *words, "--output", "parts", "--processes", "2", exit_code=1).stderr == alone
+    assert not any(path.name.startswith(("one", "parts")) for path in folder.iterdir())
+
+
 def test_decode_stops_at_the_limit(folder: Path) -> None:
     assert len(lines(voeg("decode", "fixed.dat", "fixed.dat", "--copybook", "customer.cpy", "--limit", "3"))) == 3
 

@@ -2,7 +2,7 @@
 
 The way of the bytes: ``files`` (decompression, blocks) → ``framing`` (records in a block) → ``chunks`` (records of a
 file or of a part of one) → ``rows`` (with ``segments``, ``families``, ``hierarchy``, ``related``: kinds of records) →
-``decoder`` with ``values`` and ``codepages`` (columns) → ``reader`` (batches; by several processes with ``parallel``)
+``decoder`` with ``values`` and ``codepages`` (columns) → ``reader`` (batches)
 → ``source`` (from options to rows) → ``adapter``. Where everything stands comes from ``copybook``, how values are to be
 read from ``profile``; ``assemble`` makes both of the ``options``.
 

@@ -90,7 +90,7 @@ class Mainframe:
 
     def _decode_first(self, delivered: Sequence[Delivered]) -> None:
         """Decode the first record of each file, so that what does not fit is told before a read."""
-        options = self._options.model_copy(update={"batch_rows": 1, "workers": 1, "reconcile": None})
+        options = self._options.model_copy(update={"batch_rows": 1, "reconcile": None})
         source = Source(options, self._base)
         for file in delivered:
             for _ in islice(source.read([file.path]), 1):

@@ -100,10 +100,6 @@ class Chunks:
         self._header = Decoder(alone(layout.header, layout)) if layout.header and not as_bytes else None
         self._trailer = Decoder(alone(layout.trailer, layout)) if layout.trailer and not as_bytes else None
 
-    def reset(self) -> None:
-        """Forget what was counted and read so far."""
-        self.counts, self.ends = Counts(), {}
-
     def parts(self, paths: Sequence[Path], size: int) -> Iterator[Part]:
         """Yield the parts that together are the files, each of about ``size`` bytes, as soon as they are found.
 

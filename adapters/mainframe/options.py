@@ -5,7 +5,7 @@ The text below each option is its help on the command line.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, field_validator
 
@@ -208,9 +208,6 @@ class MainframeOptions(ReadOptions):
     # For those who come from Cobrix
     cobrix_options: dict[str, str] | None = None
     """reader options of Cobrix by their own names, in the stead of those above"""
-
-    workers: Annotated[PositiveInt, Field(le=64)] = 1
-    """processes that decode parts of the files side by side"""
 
     @field_validator("cobrix_options", mode="before")
     @classmethod

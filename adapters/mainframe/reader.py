@@ -6,16 +6,15 @@ read the parts of files, by some parts of a few blocks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from adapters.mainframe import files, parallel
+from adapters.mainframe import files
 from adapters.mainframe.chunks import Chunks, Counts, Ends, Part
 from adapters.mainframe.copybook.layout import Layout
 from adapters.mainframe.options import MainframeOptions, option_error
@@ -78,10 +77,6 @@ class Reader:
         """Header and trailer records of the files read so far."""
         return self._chunks.ends
 
-    def reset(self) -> None:
-        """Forget what was counted and read so far."""
-        self._chunks.reset()
-
     @cached_property
     def schema(self) -> pa.Schema:
         """The columns of the rows: what the options add, the fields, what could not be read.
@@ -111,48 +106,15 @@ class Reader:
         return pa.schema(columns)
 
     def read(self, paths: Sequence[Path]) -> Iterator[ReadBatch]:
-        """Yield the rows of all files in their order; with ``workers`` decoded by as many processes.
+        """Yield the rows of all files in their order.
 
         Raises:
             SourceUnavailable: a file cannot be opened or read, or changed while it was read.
             SourceError: a file is not as the options say; tells the file, the byte and what to do.
         """
         self._chunks.refuse_uneven(paths)
-        if self._options.workers == 1:
-            for part in self.parts(paths, 1):
-                yield from self.read_part(part)
-            return
-        for fits, parts in groupby(self._small_parts(paths), self._fits):
-            if fits:
-                yield from self._read_by_workers(parts)
-            else:
-                for part in parts:
-                    yield from self.read_part(part)
-
-    def _read_by_workers(self, parts: Iterable[Part]) -> Iterator[ReadBatch]:
-        work = _PartReader(self._options, self._layout)
-        for done in parallel.in_order(work, parts, self._options.workers):
-            batches, counts, ends = done.rest
-            self.counts.add(counts)
-            for path, known in ends.items():
-                before = self.ends.get(path, Ends())
-                self.ends[path] = Ends(
-                    header=known.header or before.header,
-                    trailer=known.trailer or before.trailer,
-                    records=known.records or before.records,
-                )
-            for batch, rows in zip(batches, done.rows, strict=True):
-                yield replace(batch, rows=rows)
-
-    def _small_parts(self, paths: Sequence[Path]) -> Iterator[Part]:
-        """Yield parts of which a few fit into memory, decoded, and of which every process gets some."""
-        total = sum(files.size_of(path) for path in paths)
-        return self._chunks.parts(paths, min(max(total // (4 * self._options.workers), files.BLOCK), 4 * files.BLOCK))
-
-    def _fits(self, part: Part) -> bool:
-        """Whether all rows of a part can be held at once; what cannot be cut is read as it comes, in this process."""
-        size = (part.end or files.size_of(part.path)) - (part.start or 0)
-        return size <= (8 * files.BLOCK if part.compression == "none" else files.BLOCK)
+        for part in self.parts(paths, 1):
+            yield from self.read_part(part)
 
     def parts(self, paths: Sequence[Path], count: int) -> list[Part]:
         """Return about ``count`` parts of like size that together are the files; together they give the same rows.
@@ -232,28 +194,6 @@ class Reader:
             )
             for item in made.unreadable
         )
-
-
-_Told = tuple[list[ReadBatch], Counts, dict[Path, Ends]]
-
-
-class _PartReader:
-    """Reads parts in a process of its own; the rows travel apart from what is told of them."""
-
-    def __init__(self, options: MainframeOptions, layout: Layout) -> None:
-        self._arguments = options, layout
-
-    def __call__(self, part: Part) -> parallel.Outcome[_Told]:
-        reader = self._reader
-        reader.reset()
-        batches = list(reader.read_part(part))
-        rows = [batch.rows for batch in batches]
-        told = [replace(batch, rows=None) for batch in batches]
-        return parallel.Outcome(rows=rows, rest=(told, reader.counts, reader.ends))
-
-    @cached_property
-    def _reader(self) -> Reader:
-        return Reader(*self._arguments)
 
 
 def _slices(count: int, most: int) -> Iterator[tuple[int, int]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from adapters.mainframe import assemble, cobrix
+from adapters.mainframe.chunks import Part
 from adapters.mainframe.conditions import condition_columns
 from adapters.mainframe.copybook.layout import Layout
 from adapters.mainframe.encoder import WriteOptions, encode
@@ -17,7 +18,7 @@ from adapters.mainframe.reader import ReadBatch, Reader
 from adapters.mainframe.reconciliation import Reconciliation
 from foundation.errors import ConfigurationError, Problem
 
-_OURS = ("batch_rows", "compression", "delivery", "workers")  # Cobrix has no word for them
+_OURS = ("batch_rows", "compression", "delivery")  # Cobrix has no word for them
 
 
 class Source:
@@ -76,8 +77,20 @@ class Source:
         batches = self.reader.read(files)
         if self._reconciliation is not None:
             batches = self._reconciliation.checked(batches, files, self.reader.ends)
-        for batch in batches:
-            yield replace(batch, rows=self._with_conditions(batch.rows.select(self._columns)))
+        yield from map(self._finished, batches)
+
+    def read_part(self, part: Part) -> Iterator[ReadBatch]:
+        """Yield the rows of a part that ``reader`` cut; files are not held against their trailers.
+
+        Raises:
+            SourceUnavailable: the file cannot be opened or read, or changed while it was read.
+            SourceError: it is not as the options say.
+        """
+        yield from map(self._finished, self.reader.read_part(part))
+
+    def _finished(self, batch: ReadBatch) -> ReadBatch:
+        """Return a batch with the columns that were asked for."""
+        return replace(batch, rows=self._with_conditions(batch.rows.select(self._columns)))
 
     def _with_conditions(self, rows: pa.RecordBatch) -> pa.RecordBatch:
         if not self._conditions:

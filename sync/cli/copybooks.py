@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import shutil
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +28,7 @@ from ruamel.yaml.error import YAMLError
 
 from adapters.mainframe import assemble, codepages
 from adapters.mainframe.cobrix.rows import json_lines
+from adapters.mainframe.conversion import convert
 from adapters.mainframe.copybook import describe
 from adapters.mainframe.copybook.layout import Layout
 from adapters.mainframe.options import MainframeOptions
@@ -215,6 +217,10 @@ def decode(
     to: Annotated[Literal["jsonl", "parquet"], typer.Option("--to", help="The form of the answer.")] = "jsonl",
     output: Annotated[Path | None, typer.Option("--output", metavar="FILE", help="Write to a file.")] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Stop after so many rows.")] = None,
+    processes: Annotated[
+        int,
+        typer.Option("--processes", min=1, max=64, help="With Parquet: so many parts at a time, to a folder."),
+    ] = 1,
     **given: str | None,
 ) -> None:
     """Decode mainframe files to JSON Lines (null fields left out) or Parquet. Shows personal data.
@@ -224,6 +230,11 @@ def decode(
     if to == "parquet" and output is None:
         raise typer.BadParameter("Parquet is not text: name a file with --output", param_hint="--to")
     reading = _Reading(given, copybook, cobrix_option)
+    if processes > 1:
+        if to != "parquet" or output is None or limit is not None:
+            raise typer.BadParameter("goes with --to parquet, and not with --limit", param_hint="--processes")
+        reading.convert(files or [], output, processes)
+        return
     total = 0
     with _writer(to, output) as write, progress() as bars:
         task = bars.add_task("decode", total=None)
@@ -258,14 +269,36 @@ class _Reading:
 
     def batches(self, files: Sequence[Path]) -> Iterator[pa.RecordBatch]:
         """Yield the rows; at least one batch, so that an empty file has columns too."""
-        data = _data_files(files or [Path(name.removeprefix("file://")) for name in self._source.named])
-        if not data:
-            raise ConfigurationError("no data", remedy="name a file")
+        data = self._data(files)
         yield pa.RecordBatch.from_pylist([], schema=self._source.schema)
         for batch in self._source.read(data):
             for values in batch.unreadable:
                 self._unreadable[values.path].append(values)
             yield batch.rows
+
+    def convert(self, files: Sequence[Path], output: Path, processes: int) -> None:
+        """Write the rows to a folder by several processes, and report; a folder not finished is not left behind."""
+        if output.exists():
+            raise ConfigurationError(f"{output} is there already", remedy="name a folder that is not, for --processes")
+        unfinished = output.with_name(output.name + ".part")
+        try:
+            unfinished.mkdir()
+            for converted in convert(self._options, Path.cwd(), self._data(files), unfinished, processes):
+                self._source.reader.counts.add(converted.counts)
+                for values in converted.unreadable:
+                    self._unreadable[values.path].append(values)
+            unfinished.replace(output)
+        except OSError as error:
+            raise ConfigurationError(f"cannot write {output}: {error.strerror}") from None
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+        self.report()
+
+    def _data(self, files: Sequence[Path]) -> list[Path]:
+        data = _data_files(files or [Path(name.removeprefix("file://")) for name in self._source.named])
+        if not data:
+            raise ConfigurationError("no data", remedy="name a file")
+        return data
 
     def report(self) -> None:
         """Tell what was left out or could not be read."""

@@ -38,7 +38,7 @@ _registered: dict[str, Factory] = {}
 
 
 def register(name: str, factory: Factory) -> None:
-    """Let ``framing: name`` find records by what ``factory`` makes; processes of ``workers`` need an entry point."""
+    """Let ``framing: name`` find records by what ``factory`` makes; other processes need an entry point."""
     _registered[name] = factory
 
 
