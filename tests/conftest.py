@@ -11,8 +11,12 @@ from pathlib import Path
 import pytest
 import servers
 import structlog
+from hypothesis import settings
 
 PROJECT = Path(__file__).resolve().parent.parent
+
+settings.register_profile("patient", settings(), deadline=None)  # what is slow on a busy machine is not wrong
+settings.load_profile("patient")
 
 if sys.version_info >= (3, 12):
     # spyne 2.14, the tests' SOAP server, brings a six of 2020, whose modules this Python can't find: lend it today's

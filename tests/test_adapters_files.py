@@ -160,7 +160,7 @@ def test_a_row_with_another_number_of_fields_is_located(
     assert message.startswith(f"ESTATE/a.csv:6: {count} fields where the file has 2 columns; quote fields")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     rows=st.lists(
         st.lists(st.text(st.sampled_from('ab",;\n\r é'), max_size=6), min_size=2, max_size=2), min_size=1, max_size=8
@@ -181,7 +181,7 @@ def test_csv_round_trip_wherever_the_file_is_cut(
     assert [list(row.values()) for row in table.to_pylist()] == rows
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.text(st.sampled_from('a",\n'), max_size=30).map(str.encode))
 def test_the_fast_quote_scan_is_the_walk(data: bytes) -> None:
     """Assuming pairs and checking them all at once finds the same as walking quote by quote."""

@@ -490,7 +490,7 @@ def records_of_tables(draw: st.DrawFn) -> Group:
 CHARACTERS = "0112233459ab"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     group=records_of_tables(),
     texts=st.lists(st.text(CHARACTERS, max_size=60), min_size=1, max_size=6),
@@ -528,7 +528,7 @@ anything = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(contents=anything, cuts=st.lists(st.integers(0, 12), max_size=3), choice=st.integers(0, 2**12 - 1))
 def test_rows_are_the_same_however_records_are_cut_into_chunks(
     decoder: Decoder, contents: list[bytes], cuts: list[int], choice: int
@@ -552,7 +552,7 @@ def test_rows_are_the_same_however_records_are_cut_into_chunks(
     assert counted == {item.path: item.count for item in whole.unreadable}
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(content=st.binary(min_size=400, max_size=1500), gap=st.integers(0, 5), seed=st.integers(0, 99))
 def test_rows_are_the_same_wherever_records_stand(decoder: Decoder, content: bytes, gap: int, seed: int) -> None:
     """Read in place where records follow one another evenly, and gathered where they do not."""

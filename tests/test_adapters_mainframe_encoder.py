@@ -133,7 +133,6 @@ PROFILES = [
 ]
 
 
-@settings(deadline=None)
 @given(st.data(), st.sampled_from(PROFILES))
 def test_numbers_come_back_as_they_went(data: st.DataObject, profile: Profile):
     items = data.draw(st.lists(numbers(), min_size=1, max_size=4))
@@ -153,7 +152,6 @@ def test_numbers_come_back_as_they_went(data: st.DataObject, profile: Profile):
 SINGLE = [name for name in codepages.BUILT_IN if codepages.get(name).double is None]
 
 
-@settings(deadline=None)
 @given(page=st.sampled_from(SINGLE), width=st.integers(1, 40), justified=st.booleans(), data=st.data())
 def test_text_comes_back_in_every_code_page(page: str, width: int, justified: bool, data: st.DataObject):
     profile = replace(IBM, code_page=page, controls="keep")
@@ -176,7 +174,7 @@ def test_text_comes_back_in_every_code_page(page: str, width: int, justified: bo
 
 
 @pytest.mark.parametrize("number", ["300", "930", "933", "935", "937", "939", "1364", "1388"])
-@settings(deadline=None, max_examples=8)
+@settings(max_examples=8)
 @given(data=st.data())
 def test_double_byte_text_comes_back(number: str, data: st.DataObject):
     page = codepages.get(number)
@@ -303,7 +301,6 @@ def records(draw: st.DrawFn) -> tuple[list[str], st.SearchStrategy[dict[str, obj
     return lines, row()
 
 
-@settings(deadline=None)
 @given(st.data(), st.booleans())
 def test_tables_of_any_size_come_back(data: st.DataObject, shift: bool):
     lines, row = data.draw(records())
@@ -436,7 +433,7 @@ _FORMATS: list[dict[str, object]] = [
 
 
 @pytest.mark.parametrize("asked", _FORMATS, ids=lambda asked: "-".join(map(str, asked.values())))
-@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_every_record_format_is_read_back(tmp_path: Path, asked: dict[str, object], data: st.DataObject):
     (tmp_path / "book.cpy").write_text(

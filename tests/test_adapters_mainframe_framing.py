@@ -9,7 +9,7 @@ from typing import TypeVar, get_args
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from mainframe_files import layout_of_text
 
@@ -87,7 +87,6 @@ def chunks(items: Sequence[T], size: int) -> list[Sequence[T]]:
 # Record and block descriptors
 
 
-@settings(deadline=None)
 @given(RECORDS | RUNS, DESCRIPTORS, st.booleans(), SIZES)
 def test_finds_every_record_behind_its_descriptor(
     records: list[bytes], how: Descriptor, second_half: bool, size: int
@@ -99,7 +98,6 @@ def test_finds_every_record_behind_its_descriptor(
     assert [content[at : at + len(record)] for at, record in zip(found.offsets, records, strict=True)] == records
 
 
-@settings(deadline=None)
 @given(RUNS.map(lambda records: b"".join(word(len(r), Descriptor()) + r for r in records)) | st.binary(), DESCRIPTORS)
 def test_numba_follows_the_same_chain(content: bytes, how: Descriptor) -> None:
     accelerated = pytest.importorskip("adapters.mainframe.framing.accelerated", reason="Numba is not installed")
@@ -111,7 +109,6 @@ def test_numba_follows_the_same_chain(content: bytes, how: Descriptor) -> None:
         assert (words.tolist(), position) == (others.tolist(), other)
 
 
-@settings(deadline=None)
 @given(RUNS, st.lists(st.booleans(), min_size=1, max_size=7), SIZES)
 def test_reads_lengths_in_either_half_of_the_descriptor(records: list[bytes], halves: list[bool], size: int) -> None:
     how = Descriptor()
@@ -122,7 +119,6 @@ def test_reads_lengths_in_either_half_of_the_descriptor(records: list[bytes], ha
     assert read(lambda: Described(how), content, size).records == records
 
 
-@settings(deadline=None)
 @given(RECORDS | RUNS, DESCRIPTORS, DESCRIPTORS, st.integers(1, 90), st.booleans(), SIZES)
 def test_finds_every_record_in_its_block(
     records: list[bytes], rdw: Descriptor, bdw: Descriptor, in_block: int, extended: bool, size: int
@@ -150,7 +146,6 @@ def spanned(records: Sequence[bytes], segment_length: int, segments_in_block: in
     return b"".join(block_word(len(block), how, extended=False) + block for block in blocks)
 
 
-@settings(deadline=None)
 @given(RECORDS, st.integers(1, 50), st.none() | st.integers(1, 9), SIZES)
 def test_joins_the_segments_of_spanned_records(
     records: list[bytes], segment_length: int, segments_in_block: int | None, size: int
@@ -228,7 +223,6 @@ def test_a_file_of_blocks_that_is_cut_off_is_refused(cut: int) -> None:
 # Fixed length
 
 
-@settings(deadline=None)
 @given(st.integers(1, 9), st.binary(max_size=100), SIZES)
 def test_fixed_records_follow_one_another(length: int, content: bytes, size: int) -> None:
     records = [bytes(part) for part in chunks(content, length)]
@@ -240,14 +234,12 @@ def test_fixed_records_follow_one_another(length: int, content: bytes, size: int
             read(lambda: Fixed(length), content, size)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 5), st.integers(1, 9), st.binary(max_size=80), SIZES)
 def test_blocks_may_end_with_a_shorter_record(length: int, block: int, content: bytes, size: int) -> None:
     records = [bytes(part) for whole in chunks(content, block) for part in chunks(whole, length)]
     assert read(lambda: FixedBlocks(length, block, "keep"), content, size).records == records
 
 
-@settings(deadline=None)
 @given(st.integers(1, 5), st.lists(st.binary(min_size=1, max_size=12), max_size=6), SIZES)
 def test_blocks_may_say_how_long_they_are(length: int, blocks: list[bytes], size: int) -> None:
     bdw = Descriptor(endian="little", includes_itself=False)
@@ -265,7 +257,6 @@ LINES = st.lists(st.text("AB \r", max_size=25).map(str.encode), max_size=12)
 ENDS = st.sampled_from([b"\n", b"\r\n"])
 
 
-@settings(deadline=None)
 @given(LINES, ENDS, st.booleans(), SIZES)
 def test_every_line_is_a_record(lines: list[bytes], end: bytes, ended: bool, size: int) -> None:
     content = end.join(lines) + (end if ended else b"")
@@ -276,7 +267,6 @@ def test_every_line_is_a_record(lines: list[bytes], end: bytes, ended: bool, siz
     assert read(Lines, content, size).records == [line for line in expected if line]
 
 
-@settings(deadline=None)
 @given(LINES, st.sampled_from([b"\n", b"\r\n", b"\r"]), SIZES)
 def test_lines_may_end_with_cr_alone(lines: list[bytes], end: bytes, size: int) -> None:
     content = end.join(lines)
@@ -284,7 +274,6 @@ def test_lines_may_end_with_cr_alone(lines: list[bytes], end: bytes, size: int) 
     assert read(lambda: Lines("any"), content, size).records == expected
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200) | st.text("A\n\r", max_size=200).map(str.encode), st.integers(1, 6), SIZES, SIZES)
 def test_text_is_the_same_however_it_is_cut(content: bytes, length: int, one: int, other: int) -> None:
     for make in (Lines, lambda: Lines(cut_to=length), lambda: Lines("any"), lambda: CutLines(length)):
@@ -307,7 +296,6 @@ def pieces(line: bytes, length: int, *, ended: bool) -> list[bytes]:
     return [*found, line.removesuffix(b"\r") if ended else line]
 
 
-@settings(deadline=None)
 @given(LINES, ENDS, st.integers(1, 6), SIZES)
 def test_a_long_line_falls_into_pieces_where_cobrix_allows_partial_records(
     lines: list[bytes], end: bytes, length: int, size: int
@@ -340,7 +328,6 @@ TOLD = """
 """
 
 
-@settings(deadline=None)
 @given(st.lists(st.binary(max_size=40), max_size=20), st.integers(0, 3), st.integers(0, 2), SIZES)
 def test_a_field_tells_the_length(texts: list[bytes], start: int, end: int, size: int) -> None:
     records = [bytes(start) + b"A" + f"{4 + len(text):03}".encode("cp037") + text + bytes(end) for text in texts]
@@ -351,7 +338,6 @@ def test_a_field_tells_the_length(texts: list[bytes], start: int, end: int, size
     assert read(made(TOLD, values), b"".join(records), size) == found
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from("ABX"), max_size=30), SIZES)
 def test_the_value_of_a_field_stands_for_a_length(kinds: list[str], size: int) -> None:
     lengths = {"A": 4, "B": 9, "_": 5}
@@ -400,7 +386,6 @@ COUNTED = """
 """
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.lists(st.integers(0, 3), max_size=4), st.integers(1, 9)), max_size=15), SIZES)
 def test_the_numbers_of_elements_tell_the_length(counts: list[tuple[list[int], int]], size: int) -> None:
     records = [
@@ -463,7 +448,6 @@ def test_takes_a_registered_framing() -> None:
 # Any bytes
 
 
-@settings(deadline=None)
 @given(
     st.binary(max_size=300)
     | st.lists(st.sampled_from([bytes(4), b"\0\x08\0\0", b"\0\x05\1\0A", b"\x80\0\0\x09"])).map(b"".join),

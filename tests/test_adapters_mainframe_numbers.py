@@ -246,7 +246,7 @@ def zoned_bytes(length: int, ascii: bool = False) -> st.SearchStrategy[bytes]:  
     return st.lists(one_of_them, min_size=length, max_size=length).map(bytes)
 
 
-@settings(deadline=None)  # Numba compiles at the first call
+@settings()  # Numba compiles at the first call
 @given(st.data())
 def test_zoned_numbers_are_read_as_ibm_has_them(data: st.DataObject):
     clause, sign = data.draw(zoned_pictures()), data.draw(st.sampled_from(SIGNS))
@@ -259,7 +259,7 @@ def test_zoned_numbers_are_read_as_ibm_has_them(data: st.DataObject):
     assert found.bad == [row for row, value in enumerate(expected) if value is None and not blank[row]]
 
 
-@settings(deadline=None)  # Numba compiles at the first call
+@settings()  # Numba compiles at the first call
 @given(st.data())
 def test_zoned_numbers_are_read_as_cobrix_has_them(data: st.DataObject):
     clause, sign = data.draw(zoned_pictures()), data.draw(st.sampled_from(SIGNS))
@@ -300,7 +300,6 @@ def test_zoned_numbers_are_read_as_cobrix_has_them(data: st.DataObject):
     assert found.bad == wrong
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_ascii_numbers_are_those_of_ebcdic(data: st.DataObject):
     clause, sign = data.draw(zoned_pictures()), data.draw(st.sampled_from(SIGNS))
@@ -391,7 +390,6 @@ def test_numbers_as_text_keep_their_digits():
     assert texts == Outcome(["+20", "-0112", "-0011", "300", None], [])
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_cobrix_has_the_characters_of_a_number_as_text(data: st.DataObject):
     profile = replace(
@@ -500,7 +498,6 @@ def packed_bytes(length: int) -> st.SearchStrategy[bytes]:
     )
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_packed_numbers_are_read_as_either_profile_has_them(data: st.DataObject):
     profile = data.draw(st.sampled_from([IBM, COBRIX, replace(COBRIX, exact_integers=True)]))
@@ -556,7 +553,6 @@ def test_packed_numbers_of_cobrix_by_example(clause: str, usage: Usage, content:
 BINARY = (Usage.BINARY, Usage.NATIVE, Usage.LITTLE)
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_binary_numbers_of_every_size(data: st.DataObject):
     profile = data.draw(
@@ -717,7 +713,6 @@ def test_no_rows_are_no_values():
             assert found.array.type == field.type
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_text_is_the_same_by_either_kind_of_kernels(data: st.DataObject):
     pytest.importorskip("numba")

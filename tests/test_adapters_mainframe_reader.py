@@ -336,7 +336,7 @@ def test_rows_outlive_the_block_they_were_read_from(estate: Path, monkeypatch: p
     assert [item["BYTES"] for item in rows_of(iter(batches))] == [customer(number) for number in range(60)]
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.binary(max_size=200) | st.integers(0, 20).map(lambda n: as_vb([customer(i) for i in range(n)])),
     st.sampled_from(["F", "V", "VB", "VS", "VBS", "text", "counted", "length-field"]),

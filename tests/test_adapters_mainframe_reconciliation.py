@@ -124,7 +124,7 @@ def test_rows_that_are_left_out_count_as_records(tmp_path: Path) -> None:
     assert rows(read(tmp_path, [path], {"count": "RECORDS"}, segments={"field": "ID", "only": ["2"]})) == 1
 
 
-@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.integers(-(10**18) + 1, 10**18 - 1), min_size=1, max_size=40), st.integers(1, 7))
 def test_totals_are_exact_whatever_the_batches(tmp_path: Path, amounts: list[int], batch_rows: int) -> None:
     path = write(tmp_path, [b"", *(record(n, cents) for n, cents in enumerate(amounts)), trailer(len(amounts), 1)])

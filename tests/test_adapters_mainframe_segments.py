@@ -11,7 +11,7 @@ from pathlib import Path
 import mainframe_files
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from mainframe_files import layout_of_fields
 
@@ -143,7 +143,6 @@ class Accumulator:
         ]
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.sampled_from("CDEO?"), max_size=20),
     st.sampled_from([(("C",),), (("C",), ("D", "O")), (("C",), ("D",), ("E",)), (("C",), ("D",), ("_",))]),
@@ -204,7 +203,6 @@ def files(draw: st.DrawFn) -> tuple[list[str], list[str]]:
     return kinds, [f"{kind}{draw(st.integers(100, 999))}" for kind in kinds]
 
 
-@settings(deadline=None)
 @given(files(), st.lists(st.integers(0, 25), max_size=4), st.sampled_from([IBM, COBRIX]))
 def test_children_stand_in_their_parents(file: tuple[list[str], list[str]], places: list[int], profile: Profile):
     kinds, texts = file
@@ -247,7 +245,6 @@ def test_what_cannot_be_read_in_a_child_is_told_with_its_record():
     assert found.rows.to_pylist()[0]["COMPANY"]["DEPT"][0]["DEPT-NO"] is None
 
 
-@settings(deadline=None)
 @given(files(), st.lists(st.integers(0, 25), max_size=4), st.sampled_from(["COMPANY", "DEPT", "EMPLOYEE"]))
 def test_tables_are_related_by_ids(file: tuple[list[str], list[str]], places: list[int], table: str):
     kinds, texts = file

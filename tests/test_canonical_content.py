@@ -45,7 +45,7 @@ def records(kind: Kind) -> st.SearchStrategy[list[dict[str, Any]]]:
     return st.lists(row, min_size=0, max_size=4)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data(), st.sampled_from(list(Kind)))
 def test_round_trip_is_the_identity(data: st.DataObject, kind: Kind) -> None:
     frame = pl.DataFrame(data.draw(records(kind)), schema=content_schema(kind))
@@ -56,7 +56,7 @@ def test_round_trip_is_the_identity(data: st.DataObject, kind: Kind) -> None:
     assert encode(back, kind).to_list() == content.to_list()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data(), st.sampled_from(list(Kind)))
 def test_the_text_is_json_without_nulls(data: st.DataObject, kind: Kind) -> None:
     rows = data.draw(records(kind))

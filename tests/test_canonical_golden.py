@@ -41,7 +41,7 @@ def strategy(dtype: pl.DataType) -> st.SearchStrategy[Any]:
     return st.none() | drawn[type(dtype)]
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(strategy(pl.Struct(golden_schema())))
 def test_what_is_encoded_is_decoded(values: dict[str, Any]) -> None:
     frame = pl.DataFrame([values], schema=golden_schema())

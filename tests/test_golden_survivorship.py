@@ -347,14 +347,14 @@ choices = st.fixed_dictionaries(
 ).map(lambda conf: rules(json.dumps(conf)))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(members, choices, st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_means_nothing(rows: list[dict[str, Any]], chosen: Rules, random: Any) -> None:
     shuffled = random.sample(rows, len(rows))
     assert compute(frame(rows), {}, chosen, None, TODAY).equals(compute(frame(shuffled), {}, chosen, None, TODAY))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(members, choices)
 def test_other_entities_mean_nothing(rows: list[dict[str, Any]], chosen: Rules) -> None:
     together = compute(frame(rows), {}, chosen, None, TODAY)
@@ -365,7 +365,7 @@ def test_other_entities_mean_nothing(rows: list[dict[str, Any]], chosen: Rules) 
     assert together.equals(pl.concat(alone))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(members, choices)
 def test_every_value_is_a_members_and_its_origin_is_told(rows: list[dict[str, Any]], chosen: Rules) -> None:
     by_key = {(row["data_source"], row["record_id"]): row for row in rows}
@@ -386,7 +386,7 @@ def test_every_value_is_a_members_and_its_origin_is_told(rows: list[dict[str, An
         assert len(names) <= 1
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(members, choices)
 def test_the_golden_record_of_a_golden_record_is_itself(rows: list[dict[str, Any]], chosen: Rules) -> None:
     once = compute(frame(rows), {}, chosen, None, TODAY)

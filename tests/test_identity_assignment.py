@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import polars as pl
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from identity.assignment import CROSSWALK_SCHEMA, Assignment, assign
@@ -100,7 +100,6 @@ def clusters_of(label: list[int], base: int = 0) -> dict[int, list[int]]:
     return found
 
 
-@settings(deadline=None)
 @given(labels, labels, labels)
 def test_every_id_once_every_cluster_one_id_and_redirects_lead_to_the_living(
     before: list[int], after: list[int], old_retired: list[int]
@@ -119,7 +118,6 @@ def test_every_id_once_every_cluster_one_id_and_redirects_lead_to_the_living(
     assert again.changes.is_empty()
 
 
-@settings(deadline=None)
 @given(labels, labels)
 def test_a_merge_that_is_undone_gives_every_id_back(before: list[int], into: list[int]) -> None:
     """Records that join clusters come and go: afterwards everyone has the id they had."""
@@ -134,7 +132,6 @@ def test_a_merge_that_is_undone_gives_every_id_back(before: list[int], into: lis
     assert undone.next_id == 300
 
 
-@settings(deadline=None)
 @given(labels, labels, st.permutations(range(8)))
 def test_the_order_of_rows_does_not_matter(before: list[int], after: list[int], order: list[int]) -> None:
     old, new = crosswalk(clusters_of(before, 200)), partition(*clusters_of(after).values())

@@ -124,7 +124,7 @@ pairs_of_nine = st.lists(
 ).map(sorted)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(weights_of_nine, pairs_of_nine, pairs_of_nine, st.integers(0, 1000))
 def test_decisions_are_law_and_the_order_of_pairs_is_nothing(
     weights: Weighed, must: list[tuple[int, int]], never: list[tuple[int, int]], seed: int
@@ -141,7 +141,6 @@ def test_decisions_are_law_and_the_order_of_pairs_is_nothing(
     assert (found.label <= np.arange(9)).all()
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 19), st.integers(0, 19)), max_size=30))
 def test_components_are_those_of_a_plain_search(pairs: list[tuple[int, int]]) -> None:
     ends = np.array(pairs, dtype=np.int64).reshape(-1, 2)

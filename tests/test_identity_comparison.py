@@ -55,7 +55,7 @@ def bulk_levels(left: list[Mapping[str, Value]], right: list[Mapping[str, Value]
         return connection.sql(f"SELECT {levels} FROM a_frame a JOIN b_frame b ON a.i = b.i ORDER BY a.i").fetchall()
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.large_base_example])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.large_base_example])
 @given(st.lists(st.tuples(records, records), min_size=1, max_size=8))
 def test_bulk_and_in_process_levels_are_equal_and_symmetric(
     pairs: list[tuple[Mapping[str, Value], Mapping[str, Value]]],

@@ -6,7 +6,7 @@ import itertools
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from identity.evaluation import score
@@ -40,7 +40,6 @@ def test_nothing_to_score() -> None:
 labels = st.lists(st.integers(0, 3), min_size=1, max_size=10)
 
 
-@settings(deadline=None)
 @given(st.data(), labels)
 def test_scores_are_those_of_counting_every_pair(data: st.DataObject, truth: list[int]) -> None:
     found = data.draw(st.lists(st.integers(0, 3), min_size=len(truth), max_size=len(truth)))

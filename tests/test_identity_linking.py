@@ -191,7 +191,7 @@ def decided_crowds(draw: st.DrawFn) -> tuple[pl.DataFrame, list[tuple[int, int, 
     return parties(*rows), [row for row in decided if row[0] != row[1]]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(decided_crowds(), st.randoms(use_true_random=False))
 def test_order_and_surrogate_numbers_do_not_matter(
     case: tuple[pl.DataFrame, list[tuple[int, int, str]]], random: object
@@ -206,7 +206,7 @@ def test_order_and_surrogate_numbers_do_not_matter(
     assert {frozenset(new_number[n] for n in cluster) for cluster in clusters(one)} == clusters(other)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(decided_crowds())
 def test_decisions_are_law(case: tuple[pl.DataFrame, list[tuple[int, int, str]]]) -> None:
     content, decided = case
@@ -222,7 +222,7 @@ def entities(result: Linked, old: pl.DataFrame, retired: pl.DataFrame, next_id: 
     return assign(old, result.clusters, retired, next_id)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(crowds, people)
 def test_add_then_delete_restores_the_partition_and_the_ids(
     rows: list[dict[str, object]], newcomer: dict[str, object]

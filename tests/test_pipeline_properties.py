@@ -84,9 +84,7 @@ def records(draw: st.DrawFn) -> tuple[str, dict[str, str]]:
 
 
 DELIVERIES = st.lists(records(), min_size=1, max_size=14)
-FEW = settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+FEW = settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 Deliveries = Sequence[tuple[str, Row]]
 
 

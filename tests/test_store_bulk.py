@@ -48,7 +48,7 @@ def stored(store: Store) -> pl.DataFrame:
         return bulk.frame(connection, select(*columns).order_by(table.c.record_no))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.none() | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)))
 def test_any_text_survives(store: Store, texts: list[str | None]) -> None:
     with store.write() as connection:

@@ -520,7 +520,7 @@ def same(first: dict[str, pl.DataFrame], second: dict[str, pl.DataFrame]) -> Non
         assert_frame_equal(frame, second[name])
 
 
-SETTINGS = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SETTINGS = settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @SETTINGS

@@ -220,7 +220,7 @@ def test_columns_of_types_that_cannot_be_mapped_are_told_when_binding() -> None:
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_mapping_with_anything_put_anywhere_compiles_or_says_what_is_wrong(data: st.DataObject) -> None:
     document = parse(FULL, Path("mappings/crm.yaml"))
     place = data.draw(st.sampled_from(sorted(filter(None, document.places), key=str)))

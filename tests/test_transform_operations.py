@@ -289,7 +289,7 @@ def test_dutch_address_line(line: str | None, expected: tuple[str | None, ...] |
 
 
 @given(st.lists(st.one_of(st.text(max_size=40), st.sampled_from([name for name, _ in NAMES if name])), max_size=8))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_name_with_letters_always_gives_a_name(names: list[str]) -> None:
     found = applied(made("dutch_person_name"), column(*names)) if names else []
     for name, parts in zip(names, found, strict=True):
@@ -418,7 +418,7 @@ IBANS = (
 
 
 @given(st.sampled_from(IBANS), st.integers(0, 30), st.sampled_from(["", *"0123456789ABXZ -.é"]), st.integers(0, 1))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_iban_agrees_with_python_stdnum(number: str, place: int, put: str, taken: int) -> None:
     changed = number[:place] + put + number[place + taken :]
     assert applied(made("iban"), column(changed)) == [validated(stdnum_iban, changed) or FAILED]

@@ -477,7 +477,7 @@ records:
 
 
 @given(ROWS, st.integers(1, 5))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_mapping_does_not_depend_on_how_rows_are_cut_into_batches(rows: list[dict[str, Any]], size: int) -> None:
     whole = EVERYTHING.run(pa.RecordBatch.from_pylist(rows, schema=SCHEMA))
     starts = range(0, max(len(rows), 1), size)
@@ -499,7 +499,7 @@ def test_mapping_does_not_depend_on_how_rows_are_cut_into_batches(rows: list[dic
 
 
 @given(ROWS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_row_is_mapped_rejected_or_filtered_per_record(rows: list[dict[str, Any]]) -> None:
     mapped = EVERYTHING.run(pa.RecordBatch.from_pylist(rows, schema=SCHEMA))
     all_rows = set(range(len(rows)))
