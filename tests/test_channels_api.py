@@ -260,7 +260,7 @@ def test_clients_come_from_the_settings(monkeypatch: pytest.MonkeyPatch, tmp_pat
 def test_the_access_log_holds_templates_and_names_only(desk: Desk) -> None:
     with structlog.testing.capture_logs() as logs:
         desk.lookup(phone="0612345678")
-        desk.get("/v1/customers/41?geheim=1")
+        desk.get("/v1/customers/414141414?geheim=1")
         desk.get("/v1/nothing/geheim")
         desk.get("/v1/customers/1", key="wrong")
     assert [(line["method"], line["route"], line["status"], line["client"]) for line in logs] == [
@@ -269,7 +269,7 @@ def test_the_access_log_holds_templates_and_names_only(desk: Desk) -> None:
         ("GET", "no route", 404, "desk"),
         ("GET", "no route", 401, None),
     ]
-    assert not any(word in json.dumps(logs) for word in ("612345678", "41", "geheim", "wrong", KEY))
+    assert not any(word in json.dumps(logs) for word in ("612345678", "414141414", "geheim", "wrong", KEY))
 
 
 def test_answers_are_not_kept_by_anyone_on_the_way(desk: Desk) -> None:
