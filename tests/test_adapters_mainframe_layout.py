@@ -1,8 +1,6 @@
 """Where fields stand, what type they have and what their columns are called."""
 
 import json
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, pairwise
@@ -534,79 +532,6 @@ def test_problems_are_told_with_their_place(lines, expected):
 def test_all_problems_are_told_at_once():
     found = problems("01 R.", "  05 A REDEFINES B PIC X.", "  05 C PIC X COMP-3.", "  05 C PIC 9.")
     assert [problem.split(":")[1] for problem in found] == ["2", "3", "4"]
-
-
-PROGRAM = """
-       IDENTIFICATION DIVISION.
-       PROGRAM-ID. LENGTHS.
-       DATA DIVISION.
-       WORKING-STORAGE SECTION.
-       01 NUMBER-KINDS.
-          05 N-A PIC S9(4).
-          05 N-B PIC S9(4)V99 COMP-3.
-          05 N-C PIC S9(7) SIGN LEADING SEPARATE.
-          05 N-D PIC 9(3).99.
-          05 N-E PIC S9(9) COMP.
-          05 N-F PIC S9(10) COMP-5.
-          05 N-G COMP-1.
-          05 N-H COMP-2.
-          05 N-I PIC ZZ,ZZ9.99-.
-          05 N-J PIC N(5).
-          05 N-K PIC 9(5)PP.
-          05 N-L PIC 9(5) COMP-6.
-       01 REDEFINED.
-          05 R-A PIC X(4).
-          05 R-B REDEFINES R-A.
-             10 R-C PIC 9(4) COMP OCCURS 2.
-          05 R-D REDEFINES R-A PIC X(3).
-          05 R-E PIC X OCCURS 3.
-       01 SYNCED.
-          05 A-A PIC S9(4).
-          05 A-B PIC S9(4) SYNC COMP.
-          05 A-C OCCURS 3.
-             10 A-D PIC X(3) JUST.
-             10 A-E PIC S9(3) COMP SYNC.
-             10 A-F OCCURS 2 PIC 9(5) COMP SYNC.
-          05 A-G PIC X.
-          05 A-H COMP-2 SYNC.
-          05 A-I.
-             10 A-J PIC X.
-          05 A-K.
-             10 A-L PIC X.
-             10 A-M COMP-1 SYNC.
-       01 WORK-RECORD.
-          05 T-A PIC X.
-          05 T-B OCCURS 10 TIMES.
-             10 T-C PIC X.
-             10 T-D PIC S9(4)V99 COMP SYNC.
-             10 T-E PIC S9(3) COMP SYNC.
-             10 T-F PIC X(5).
-       PROCEDURE DIVISION.
-"""
-
-
-def test_lengths_are_those_of_a_compiler(tmp_path):
-    """GnuCOBOL tells how long it makes everything; what it does not do as IBM is not asked.
-
-    That is: COMP of ten digits and more on full words, SYNCHRONIZED of a whole record.
-    """
-    if shutil.which("cobc") is None:
-        pytest.skip("GnuCOBOL is not installed (gnucobol3)")
-    data = PROGRAM.partition("SECTION.\n")[2].partition("       PROCEDURE")[0]
-    record = placing.compile_layout([parser.parse(data, COPYBOOK)])
-    lengths = {column.name: column.length for _, column in walk(record.roots)}
-    in_tables = {"A-C": 1, "A-D": 1, "A-E": 1, "A-F": 2, "R-C": 1, "R-E": 1, "T-B": 1, "T-C": 1, "T-D": 1}
-    in_tables |= {"T-E": 1, "T-F": 1}
-    source = PROGRAM.lstrip("\n")
-    for name in lengths:
-        item = f"{name}({','.join('1' * in_tables[name])})" if name in in_tables else name
-        source += f"           DISPLAY FUNCTION LENGTH({item}).\n"
-    (tmp_path / "lengths.cob").write_text(source + "           STOP RUN.\n")
-    subprocess.run(["cobc", "-x", "-std=ibm", "lengths.cob"], cwd=tmp_path, check=True, capture_output=True)
-    told = subprocess.run([tmp_path / "lengths"], check=True, capture_output=True, text=True).stdout
-    characters = {"N-J"}  # of national items FUNCTION LENGTH counts characters, not bytes
-    expected = {name: int(text) for name, text in zip(lengths, told.split(), strict=True)}
-    assert {name: length // 2 if name in characters else length for name, length in lengths.items()} == expected
 
 
 COBRIX_LAYOUT_OPTIONS = {

@@ -14,6 +14,7 @@ from adapters.base import Batch, Check, Cursor, Discovered, ReadOptions, Unreada
 from adapters.delivery import Delivered, deliver, offered
 from adapters.mainframe.columns import columns
 from adapters.mainframe.copybook.layout import Layout
+from adapters.mainframe.files import size_of
 from adapters.mainframe.options import MainframeOptions
 from adapters.mainframe.source import Source
 from foundation.errors import Location, Problem, SourceUnavailable
@@ -44,18 +45,19 @@ class Mainframe:
         """Find the files and read the copybook; of files of the estate decode the first record."""
         source = self._source()
         path, delivery = self._options.path, self._options.delivery
-        files = offered(path, delivery, self._base)
         if delivery is None or delivery.url is None:
             with deliver(path, delivery, self._base) as delivered:
                 self._decode_first(delivered)
-        total = sum(file.size or 0 for file in files)
+                sizes = [size_of(file.path) for file in delivered]
+        else:
+            sizes = [file.size or 0 for file in offered(path, delivery, self._base)]
         layout = source.layout
         size = f"{layout.shortest} to {layout.length}" if layout.variable else str(layout.length)
         return Check(
-            message=f"{len(files)} file(s), {total} bytes, records of {size} bytes, {len(source.schema)} columns",
+            message=f"{len(sizes)} file(s), {sum(sizes)} bytes, records of {size} bytes, {len(source.schema)} columns",
             details={
-                "files": len(files),
-                "bytes": total,
+                "files": len(sizes),
+                "bytes": sum(sizes),
                 "record_length": layout.length,
                 "notes": list(source.notes),
             },

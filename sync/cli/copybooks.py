@@ -295,7 +295,7 @@ class _Reading:
         self.report()
 
     def _data(self, files: Sequence[Path]) -> list[Path]:
-        data = _data_files(files or [Path(name.removeprefix("file://")) for name in self._source.named])
+        data = _data_files(files or [Path(name) for name in self._source.named])
         if not data:
             raise ConfigurationError("no data", remedy="name a file")
         return data

@@ -228,8 +228,8 @@ def _translated(given: Given) -> Translated:
     dropped = given.flag("drop_group_fillers", default=False), given.flag("drop_value_fillers", default=True)
     return Translated(
         values=values,
-        paths=listed(given.text("data_paths") or given.text("paths") or given.text("path")),
-        copybooks=listed(given.text("copybooks") or given.text("copybook")),
+        paths=_files(given.text("data_paths") or given.text("paths") or given.text("path")),
+        copybooks=_files(given.text("copybooks") or given.text("copybook")),
         copybook_text=given.verbatim("copybook_contents"),
         fillers=_FILLERS[dropped],
         filler_names=given.choice("filler_naming_policy", _FILLER_NAMES, default="numbers"),
@@ -252,6 +252,11 @@ def _debug(given: Given) -> Debug | None:
     if debug == "string" and not is_text(given):
         given.refuse("debug", "'debug=string' is for text files", "use 'debug=hex', or 'record_format=D'")
     return debug
+
+
+def _files(text: str | None) -> tuple[str, ...]:
+    """Return the names of files that stand in an option; Spark may have them as URIs."""
+    return tuple(name.removeprefix("file://") for name in listed(text))
 
 
 def _copybook(given: Given) -> dict[str, object]:

@@ -47,7 +47,7 @@ def layout_of(translated: Translated, copybooks: Sequence[Path]) -> Layout:
 
 def _copybooks(translated: Translated, given: Sequence[Path]) -> Iterator[Copybook]:
     options = options_of(translated)
-    names = [Path(name.removeprefix("file://")) for name in translated.copybooks]
+    names = [Path(name) for name in translated.copybooks]
     if given and (names or translated.copybook_text):
         message = "a copybook is given, and the options 'copybook', 'copybooks' or 'copybook_contents' name one, too"
         raise ConfigurationError(Problem(message=message, remedy="leave out one of them"))
