@@ -10,6 +10,8 @@ from adapters.mainframe.copybook import placing
 from adapters.mainframe.encoder import encode
 from adapters.mainframe.source import Source
 from foundation.errors import ConfigurationError
+from sync.estate import open_estate
+from sync.preview import preview
 
 COPYBOOK = """\
        01  CUSTOMER.
@@ -70,3 +72,29 @@ def test_the_name_that_holds_is_a_column(estate: Path) -> None:
 def test_what_cannot_be_is_told(estate: Path, field: str, told: str) -> None:
     with pytest.raises(ConfigurationError, match=told):
         source(estate, {field: "NAME"})
+
+
+def test_a_mapping_uses_the_names_as_codes(estate: Path) -> None:
+    (estate / "mappings").mkdir()
+    (estate / "mappings" / "customers.yaml").write_text("""\
+version: 1
+source: customers
+system: mainframe
+mode: snapshot
+read:
+  adapter: mainframe
+  path: customers.dat
+  copybook: customer.cpy
+  add: {conditions: {STATUS: STATUS-NAME}}
+code_tables:
+  language: {ACTIVE: nl, ENDED: de, STARS: fr, UNKNOWN: null}
+records:
+  - kind: party
+    key: {constant: "1"}
+    fields:
+      party_type: {constant: person}
+      language: {from: STATUS-NAME, do: [{code_table: language}]}
+""")
+    here = open_estate(estate)
+    [(_, parties)] = preview(here, here.mappings[0], rows=10).records
+    assert parties["language"].to_list() == ["nl", "nl", "de", "fr", None, None]
