@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 from pathlib import Path
 
-from foundation.errors import Problem, SourceError, SourceUnavailable
+from foundation.errors import Location, Problem, SourceError, SourceUnavailable
 
 
 def find(pattern: str, base: Path) -> list[Path]:
@@ -49,3 +49,14 @@ def resolve(name: str, base: Path) -> Path:
             )
         )
     return path
+
+
+def unreadable(path: Path, error: OSError) -> SourceUnavailable:
+    """Return the error to raise for a file that cannot be opened or read."""
+    return SourceUnavailable(
+        Problem(
+            location=Location(file=path),
+            message=f"cannot read the file: {error.strerror}",
+            remedy="check that it is there, and its permissions",
+        )
+    )

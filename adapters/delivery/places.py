@@ -288,10 +288,4 @@ def _readable(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise SourceUnavailable(
-            Problem(
-                location=Location(file=path),
-                message=f"cannot read the file: {error.strerror}",
-                remedy="check that it is there, and its permissions",
-            )
-        ) from None
+        raise paths.unreadable(path, error) from None

@@ -18,6 +18,7 @@ from typing import BinaryIO, Literal, cast
 import numpy as np
 import pyarrow as pa
 
+from adapters import paths
 from adapters.mainframe.records import Bytes
 from foundation.errors import Location, Problem, SourceError, SourceUnavailable
 
@@ -204,13 +205,7 @@ def _located(path: Path, compression: Compression) -> Iterator[None]:
         yield
     except (OSError, EOFError, zlib.error, lzma.LZMAError, pa.ArrowInvalid) as error:
         if isinstance(error, OSError) and (error.errno is not None or compression == "none"):
-            raise SourceUnavailable(
-                Problem(
-                    location=Location(file=path),
-                    message=f"cannot read the file: {error.strerror}",
-                    remedy="check that it is there, and its permissions",
-                )
-            ) from None
+            raise paths.unreadable(path, error) from None
         raise SourceError(
             Problem(
                 location=Location(file=path),
