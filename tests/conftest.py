@@ -13,6 +13,8 @@ import servers
 import structlog
 from hypothesis import settings
 
+from store.engine import open as open_store
+
 PROJECT = Path(__file__).resolve().parent.parent
 
 settings.register_profile("patient", settings(), deadline=None)  # what is slow on a busy machine is not wrong
@@ -39,6 +41,17 @@ def logs_are_configured_anew() -> Iterator[None]:
     """Forget how a test's command line set up the logs: they went to that test's standard error, which is closed."""
     yield
     structlog.reset_defaults()
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The bytes of a migrated SQLite store, to start many from."""
+    file = tmp_path_factory.mktemp("empty") / "voeg.db"
+    store = open_store(f"sqlite:///{file}")
+    store.migrate()
+    store.checkpoint()
+    store.close()
+    return file.read_bytes()
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,6 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from store import tables
-from store.engine import open as open_store
 
 SOURCES = ("crm", "shop", "desk")
 COLUMNS = ("id", "changed", "given", "name", "born", "postcode", "phone", "email")
@@ -86,17 +85,6 @@ def records(draw: st.DrawFn) -> tuple[str, dict[str, str]]:
 DELIVERIES = st.lists(records(), min_size=1, max_size=14)
 FEW = settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 Deliveries = Sequence[tuple[str, Row]]
-
-
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The bytes of a migrated store, to start many from."""
-    file = tmp_path_factory.mktemp("empty") / "voeg.db"
-    store = open_store(f"sqlite:///{file}")
-    store.migrate()
-    store.checkpoint()
-    store.close()
-    return file.read_bytes()
 
 
 @pytest.fixture

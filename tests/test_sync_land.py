@@ -450,17 +450,6 @@ ROWS = st.lists(
 )
 
 
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The bytes of a migrated SQLite store, to start many from."""
-    file = tmp_path_factory.mktemp("empty") / "v.db"
-    store = open_store(f"sqlite:///{file}")
-    store.migrate()
-    store.checkpoint()
-    store.close()
-    return file.read_bytes()
-
-
 @pytest.fixture
 def fresh(empty_store: bytes, tmp_path: Path) -> Iterator[Callable[[], Landed]]:
     """Makes empty stores."""
