@@ -24,7 +24,7 @@ from identity.model import Model, Population
 MUST_LINK: Final = "must_link"
 NEVER_LINK: Final = "never_link"
 
-EDGE_SCHEMA = pl.Schema({"a": pl.Int64, "b": pl.Int64, "weight": pl.Int32})
+EDGE_SCHEMA = pl.Schema({"a": pl.Int64, "b": pl.Int64, "weight": pl.Int32, "veto": pl.Boolean})
 CLUSTER_SCHEMA = pl.Schema({"record_no": pl.Int64, "cluster": pl.Int64, "key": pl.UInt64})
 CONFLICT_SCHEMA = pl.Schema({"a": pl.Int64, "b": pl.Int64, "weight": pl.Int32, "reason": pl.String})
 DECISION_SCHEMA = pl.Schema({"a": pl.Int64, "b": pl.Int64, "kind": pl.String})
@@ -81,8 +81,9 @@ def _link_population(records: pl.DataFrame, decisions: pl.DataFrame, model: Mode
             threshold=model.link_threshold,
             weigh=lambda left, right: weigh(connection, left, right, party_type, population),
         )
+    kept = pairs.where(pairs.weight >= model.review_threshold)
     return Linked(
-        edges=_named(pairs.where(pairs.weight >= model.review_threshold), record_no),
+        edges=_named(kept, record_no, veto=pl.Series(kept.veto)),
         clusters=pl.DataFrame(
             {"record_no": record_no, "cluster": record_no[partition.label], "key": numbered["key"]},
             schema=CLUSTER_SCHEMA,
@@ -100,7 +101,8 @@ def _edges_of(connection: duckdb.DuckDBPyConnection, table: str) -> clustering.E
 
 def _named(pairs: clustering.Edges, record_no: NDArray[np.int64], **more: pl.Series) -> pl.DataFrame:
     """Return pairs by record_no, heaviest first, ties to the smaller keys; with more columns where given."""
-    numbered = pl.DataFrame({"l": pairs.left, "r": pairs.right, "weight": pairs.weight}).with_columns(**more)
+    columns = {"l": pairs.left, "r": pairs.right, "weight": pairs.weight}
+    numbered = pl.DataFrame(columns).with_columns(**more)
     return numbered.sort(["weight", "l", "r"], descending=[True, False, False]).select(
         a=pl.lit(record_no).gather("l"),
         b=pl.lit(record_no).gather("r"),

@@ -24,7 +24,7 @@ from pydantic import JsonValue
 from foundation.errors import ConfigurationError, Problem
 from identity import comparison, features
 
-FORMAT = 1
+FORMAT = 2
 BIT = 1000
 """Weight units per bit."""
 
@@ -80,6 +80,9 @@ class Model:
     populations: Mapping[str, Population]  # by party type
     frequencies: Mapping[str, Frequencies] = field(repr=False)  # by feature
     generic: Mapping[str, frozenset[str]] = field(repr=False)  # by feature: values that neither block nor prove
+    genders: Mapping[str, str] = field(repr=False)  # given name → gender, of names that tell it nearly always
+    common_keys: frozenset[int] = field(repr=False)  # blocking keys (identity.blocking) of too many records to compare
+    duplicate_free: frozenset[str]  # sources that have a customer once: two of their records are never one party
     link_threshold: int  # weight from which two records are linked, 1/1000 bit
     review_threshold: int  # weight from which a pair is kept, for people to look at
     profile: Mapping[str, JsonValue]  # what the model was made from: counts, parameters left at the prior
@@ -111,6 +114,9 @@ class Model:
                 for name, table in self.frequencies.items()
             },
             "generic": {name: sorted(values) for name, values in self.generic.items()},
+            "genders": dict(self.genders),
+            "common_keys": sorted(self.common_keys),
+            "duplicate_free": sorted(self.duplicate_free),
             "profile": dict(self.profile),
         }
         return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
@@ -136,6 +142,9 @@ class Model:
                     {name: Frequencies(**table) for name, table in document["frequencies"].items()}
                 ),
                 generic=MappingProxyType({name: frozenset(values) for name, values in document["generic"].items()}),
+                genders=MappingProxyType(document["genders"]),
+                common_keys=frozenset(document["common_keys"]),
+                duplicate_free=frozenset(document["duplicate_free"]),
                 link_threshold=document["thresholds"]["link"],
                 review_threshold=document["thresholds"]["review"],
                 profile=MappingProxyType(document["profile"]),

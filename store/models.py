@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from store import tables
 from store.engine import Store
@@ -28,8 +28,3 @@ def activate(store: Store, version: str, artefact: str, *, actor: str, now: date
                     version=version, artefact=artefact, active=True, note=note, actor=actor, created_at=now
                 )
             )
-
-
-def active_number(connection: Connection) -> int | None:
-    """Return the number of the model that resolving uses; None when none was ever trained."""
-    return connection.scalar(select(tables.model_version.c.model_no).where(tables.model_version.c.active))

@@ -193,12 +193,12 @@ def write(connection: Connection, change: Change, *, now: datetime, actor: str) 
     bulk.delete(connection, work, change.done.to_frame("seq"))
 
 
-def replace_edges(connection: Connection, edges: pl.DataFrame, model_no: int | None) -> None:
-    """Keep the pairs above the review threshold (a, b, weight) instead of those of the last time."""
+def replace_edges(connection: Connection, edges: pl.DataFrame) -> None:
+    """Keep the pairs above the review threshold (a, b, weight, veto) instead of those of the last time."""
     connection.execute(edge.delete())
     smaller, larger = pl.min_horizontal("a", "b"), pl.max_horizontal("a", "b")
-    ordered = edges.select(smaller.alias("a"), larger.alias("b"), "weight").sort("a", "b")
-    bulk.insert(connection, edge, ordered.with_columns(model_no=pl.lit(model_no, pl.Int64)))
+    ordered = edges.select(smaller.alias("a"), larger.alias("b"), "weight", "veto").sort("a", "b")
+    bulk.insert(connection, edge, ordered)
 
 
 def finish(connection: Connection, made_with: MadeWith, done: pl.Series) -> None:

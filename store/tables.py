@@ -335,6 +335,11 @@ task = Table(
     Column("state", Text, nullable=False, comment="open, done, withdrawn"),
     Column("a", Number, comment="record_no"),
     Column("b", Number, comment="record_no, of a question about a pair"),
+    Column("weight", Integer, comment="of a question about a pair, thousandths of a bit; null: none was computed"),
+    Column("reason", Text, comment="between_thresholds, contradiction, veto, party_type …"),
+    Column(
+        "priority", Integer, nullable=False, server_default="0", comment="uncertainty times impact; the larger first"
+    ),
     Column("evidence", Text, comment="JSON"),
     Column("created_at", Instant, nullable=False),
     Column("actor", Text, nullable=False, comment="who or what asked"),
@@ -364,19 +369,29 @@ edge = Table(
     _number("a", "record_no, the smaller"),
     Column("b", Number, primary_key=True, autoincrement=False, comment="record_no, the larger"),
     Column("weight", Integer, nullable=False, comment="thousandths of a bit"),
-    Column("model_no", Integer, comment="the model that said so; null: the packaged prior"),
-    comment="Pairs above the review threshold.",
+    Column("veto", Boolean, nullable=False, comment="something says that the two are never one party"),
+    comment="Pairs at or above the review threshold, by the model that matching is up to date with.",
     sqlite_with_rowid=False,
 )
 
 blocking_key = Table(
     "blocking_key",
     metadata,
-    Column("rule", SmallInteger, primary_key=True, autoincrement=False, comment="which blocking rule"),
-    Column("hash", BigInteger, primary_key=True, autoincrement=False, comment="64 bits of the key"),
+    Column("hash", BigInteger, primary_key=True, autoincrement=False, comment="64 bits of rule and values"),
     _number("record_no", "a live party record that has it"),
-    comment="Where the online matcher finds its candidates.",
+    comment="Where the matcher finds the candidates of a record.",
     sqlite_with_rowid=False,
+)
+
+feature = Table(
+    "feature",
+    metadata,
+    _number("record_no", "a live party record"),
+    Column(
+        "key", BigInteger, nullable=False, comment="hash of (data_source, record_id), signed; ties are broken by it"
+    ),
+    Column("content", Text, nullable=False, comment="its features, as the matcher packs them"),
+    comment="What the matcher compares, so that one changed record needs no other record's content.",
 )
 
 # What survives --------------------------------------------------------------------------------------------------
@@ -516,3 +531,19 @@ Index(
     postgresql_where=text("active"),
 )
 Index("ix_override_record", override.c.record_no)
+Index(
+    "uq_task_open",
+    task.c.a,
+    task.c.b,
+    task.c.kind,
+    unique=True,
+    sqlite_where=text("state = 'open'"),
+    postgresql_where=text("state = 'open'"),
+)
+Index(
+    "ix_task_priority",
+    task.c.priority,
+    sqlite_where=text("state = 'open'"),
+    postgresql_where=text("state = 'open'"),
+)
+Index("ix_decision_b", decision.c.b)

@@ -28,7 +28,7 @@ from golden.rules import Rules
 from identity.assignment import Assignment, assign
 from identity.linking import link
 from identity.model import BIT, Model
-from store import bulk, leases, models, references, resolving, work
+from store import bulk, leases, references, resolving, work
 from store.engine import Held, Store
 from store.resolving import Change, MadeWith
 from sync.train import active_model, landed_features
@@ -152,10 +152,9 @@ def _assign(store: Store, held: Held, model: Model, report: Resolved) -> tuple[p
         decisions = resolving.decisions(connection)
         old = resolving.clusters(connection)
         retired = resolving.retired_members(connection)
-        model_no = models.active_number(connection)
     linked = link(features, decisions, model)
     with store.write(held) as connection:
-        resolving.replace_edges(connection, linked.edges, model_no)
+        resolving.replace_edges(connection, linked.edges)
         next_id = bulk.allocate(connection, "entity", 0)
     assignment = assign(old, linked.clusters, retired, next_id)
     with store.write(held) as connection:

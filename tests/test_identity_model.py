@@ -52,8 +52,8 @@ def test_the_packaged_probabilities_are_distributions() -> None:
         "",
         "[]",
         "{}",
-        '{"format": 1}',
-        json.dumps(json.loads(PRIOR.to_json()) | {"format": 2}),
+        '{"format": 2}',
+        json.dumps(json.loads(PRIOR.to_json()) | {"format": 1}),
         json.dumps(json.loads(PRIOR.to_json()) | {"populations": {}}),
     ],
 )
