@@ -19,8 +19,9 @@ test:  ## run every test but the slow ones, against real servers that the tests 
 	@$(PYTHON) bootstrap.py --packages test
 	@$(BIN)/python -m pytest -m "not slow"
 
-test-slow:  ## run the slow tests: a million source records
-	@$(PYTHON) bootstrap.py --packages test
+test-slow:  ## run the slow tests: a million source records, linking on Spark
+	@$(PYTHON) bootstrap.py --packages slow
+	@$(BIN)/uv sync --frozen --quiet --inexact --extra spark
 	@$(BIN)/python -m pytest -m slow -s
 
 check: setup  ## lint, types, import contract, spelling

@@ -38,9 +38,11 @@ OLDEST = (3, 11)
 NEWEST_TRIED = 14
 
 ODBC = ("unixodbc", "odbcinst", "libsqliteodbc")
+TEST = (*ODBC, "odbc-postgresql", "rabbitmq-server", "postgresql", "gnucobol3")
 PACKAGES = {
     "demo": ODBC,
-    "test": (*ODBC, "odbc-postgresql", "rabbitmq-server", "postgresql", "gnucobol3"),
+    "test": TEST,
+    "slow": (*TEST, "default-jre-headless"),  # Spark runs on Java
 }
 OPTIONAL = {"demo": "the systems that are read over ODBC will be left out"}
 
