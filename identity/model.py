@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from importlib import resources
@@ -181,6 +181,14 @@ class Model:
     def with_thresholds(self, *, link: int, review: int | None = None) -> Model:
         """Return the same model with other thresholds: another version."""
         return replace(self, link_threshold=link, review_threshold=self.review_threshold if review is None else review)
+
+    def with_constraints(self, *, duplicate_free: Iterable[str]) -> Model:
+        """Return the same model for other duplicate-free sources: another version, unless they are the same.
+
+        Args:
+            duplicate_free: data sources that see to it themselves that a customer has one record.
+        """
+        return replace(self, duplicate_free=frozenset(duplicate_free))
 
 
 def weight(one: float, other: float) -> int:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from types import MappingProxyType
@@ -56,21 +56,30 @@ PEOPLE_SHARING: Final = 12
 """More people than this on one phone, e-mail address, account or identifier is no household."""
 DUMMY_PEOPLE: Final = 20
 """Family names that must come with a birth date before it can be a dummy."""
+NAMESAKES: Final = 20
+"""People who must have a given name and tell their gender before the name can tell it for others."""
+NEARLY_ALWAYS: Final = 0.98
+"""Share of one gender among them from which it does."""
 SEEN_OFTEN: Final = 3
 """Records that must carry a value for it to stand in the frequency table; rarer ones are the unseen."""
 
 
-def train(features: pl.DataFrame, *, seed: int = 1) -> Model:
+def train(
+    features: pl.DataFrame, *, generic: Mapping[str, Collection[str]] = MappingProxyType({}), seed: int = 1
+) -> Model:
     """Return a model made from the records.
 
     Args:
         features: the features frame of all live records (``identity.features.SCHEMA``), in any order.
+        generic: by feature, values that are known to prove nothing, as the features hold them; added to those of the
+            prior and those that the records show.
         seed: of the random pairs; the same records and seed give the same model.
     """
     prior = packaged_prior()
     records = features.sort("key", "record_no")
-    generic = _generic(records, prior)
-    model = replace(prior, generic=generic, frequencies=_frequencies(_specific(records, generic), prior))
+    common = _generic(records, prior.generic, generic)
+    specific = _specific(records, common)
+    model = replace(prior, generic=common, genders=_genders(specific), frequencies=_frequencies(specific, prior))
     trained = {
         party_type: _train_population(records.filter(pl.col("party_type") == party_type), model, party_type, seed)
         for party_type in COMPARISONS
@@ -92,18 +101,21 @@ def train(features: pl.DataFrame, *, seed: int = 1) -> Model:
 # --- generic values and frequencies ----------------------------------------------------------------------------
 
 
-def _generic(records: pl.DataFrame, prior: Model) -> Mapping[str, frozenset[str]]:
-    """Return the values that neither block nor prove, by feature: the prior's list and what the records show."""
-    # A misspelt name or a mistyped day is not another person: people are told apart by how the family name starts
-    # and the year of birth.
-    person = pl.concat_str(
-        pl.coalesce("family", "organisation").str.slice(0, 3).fill_null(""),
-        pl.col("birth_date").str.slice(0, 4).fill_null(""),
-    )
-    found: dict[str, frozenset[str]] = dict(prior.generic)
+# A misspelt name or a mistyped day is not another person: people are told apart by how the family name starts and the
+# year of birth.
+_PERSON: Final = pl.concat_str(
+    pl.coalesce("family", "organisation").str.slice(0, 3).fill_null(""),
+    pl.col("birth_date").str.slice(0, 4).fill_null(""),
+).alias("person")
+
+
+def _generic(records: pl.DataFrame, *listed: Mapping[str, Collection[str]]) -> Mapping[str, frozenset[str]]:
+    """Return the values that neither block nor prove, by feature: those that are listed and what the records show."""
+    names = {name for one in listed for name in one}
+    found = {name: frozenset(value for one in listed for value in one.get(name, ())) for name in names}
     for name in ("phones", "emails", "ibans", "national_ids", "registrations", "identifiers"):
         shared = (
-            records.select(value=name, person=person)
+            records.select(_PERSON, value=name)
             .explode("value")
             .drop_nulls("value")
             .group_by("value")
@@ -140,6 +152,20 @@ def _specific(records: pl.DataFrame, generic: Mapping[str, frozenset[str]]) -> p
     return records.with_columns(
         linking.without_generic(name, records.schema[name], values) for name, values in generic.items()
     )
+
+
+def _genders(records: pl.DataFrame) -> Mapping[str, str]:
+    """Return the given names that tell the gender nearly always, counted on people, not on records."""
+    counts = (
+        records.drop_nulls(["given", "gender"])
+        .select("given", "gender", _PERSON)
+        .unique()
+        .group_by("given", "gender")
+        .len("people")
+        .with_columns(share=pl.col("people") / pl.col("people").sum().over("given"))
+    )
+    telling = counts.filter(pl.col("people") >= NAMESAKES, pl.col("share") >= NEARLY_ALWAYS).sort("given")
+    return MappingProxyType(dict(telling.select("given", "gender").iter_rows()))
 
 
 def _frequencies(records: pl.DataFrame, prior: Model) -> Mapping[str, Frequencies]:

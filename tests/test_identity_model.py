@@ -29,6 +29,14 @@ def test_the_version_follows_the_content() -> None:
         PRIOR.link_threshold = 0  # type: ignore[misc]
 
 
+def test_the_sources_without_duplicates_are_part_of_the_version() -> None:
+    constrained = PRIOR.with_constraints(duplicate_free=["crm", "billing"])
+    assert constrained.duplicate_free == {"billing", "crm"}
+    assert constrained.version != PRIOR.version
+    assert Model.from_json(constrained.to_json()) == constrained
+    assert constrained.with_constraints(duplicate_free=[]).version == PRIOR.version
+
+
 def test_the_packaged_weights_follow_from_the_packaged_probabilities() -> None:
     for party_type, comparisons in COMPARISONS.items():
         for one in comparisons:

@@ -145,6 +145,27 @@ def test_dummies_are_found_and_prove_nothing(model: Model) -> None:
     assert not any(phone.startswith("+3161") for phone in model.generic["phones"])  # no family's
 
 
+def test_listed_values_prove_nothing_however_few_have_them(town: Town) -> None:
+    listed = train(town.features(), generic={"phones": ["+31611111111"], "family": ["onbekend"]})
+    assert "+31611111111" in listed.generic["phones"]
+    assert DUMMY_PHONE in listed.generic["phones"]
+    assert listed.generic["family"] == {"onbekend"}
+
+
+def test_a_given_name_tells_the_gender_where_nearly_all_people_of_that_name_have_one() -> None:
+    people = [("anna", "female", 60), ("bas", "male", 40), ("bas", "female", 10), ("zoe", "female", 5)]
+    rows = [(name, gender, f"{1900 + number}0101") for name, gender, count in people for number in range(count)]
+    rows += [("wim", "male", "19500101")] * 50  # one person in many records
+    rows += [("anna", "male", "20200101")]  # a mistake
+    columns = dict(zip(("given", "gender", "birth_date"), zip(*rows, strict=True), strict=True))
+    records = pl.DataFrame({name: pl.Series(values) for name, values in columns.items()}).with_columns(
+        record_no=pl.int_range(pl.len()), key=pl.int_range(pl.len()), party_type=pl.lit("person")
+    )
+    empty = {name: pl.lit(None, dtype) for name, dtype in features.SCHEMA.items() if name not in records.columns}
+    model = train(records.with_columns(**empty).select(pl.col(n).cast(t) for n, t in features.SCHEMA.items()))
+    assert dict(model.genders) == {"anna": "female"}
+
+
 def test_the_artefact_is_complete(town: Town, model: Model) -> None:
     again = Model.from_json(model.to_json())
     assert again.version == model.version
