@@ -1,15 +1,38 @@
 """Blocking: which pairs of records are worth comparing.
 
-Records that share a key of any rule are candidates. Every rule has a size guard: a key that more records carry
-than the guard allows makes no candidates, so that the number of pairs grows with the records, not their square.
+Records that share a key of any rule are candidates. A key is a hash of its rule and values, the same for many
+records in DuckDB and for one in process. Two guards keep the number of pairs growing with the records, not their
+square: keys that were common when the model was made, which belong to the model, so that more strangers change
+nothing; and a ceiling on the live records of a key, for a model that its records have outgrown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import itertools
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import duckdb
+import polars as pl
+
+from identity.comparison import Record
+
+CEILING: Final = 4
+"""A key that more than this many times ``at_most`` live records carry makes no candidates, whatever the model says."""
+
+_SEPARATOR: Final = "\x1f"
+"""Between the values of a key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One value that records must share; a record may have several, or none."""
+
+    sql: str  # DuckDB expression over the features of a record: VARCHAR, or VARCHAR[] of distinct values if ``many``
+    many: bool
+    values: Callable[[Record], Sequence[str]]  # the same in process; distinct
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,79 +40,191 @@ class Rule:
     """One way in which two records of a person or an organisation can come together."""
 
     name: str
-    parts: tuple[str, ...]  # SQL over the features of one record; a key needs all of them; lists make many keys
-    at_most: int = 100  # records per key
+    parts: tuple[Part, ...]  # a key needs a value of each; a record has the keys of all combinations
+    at_most: int = 100  # records per key, when a model is made: a key of more is common
+
+    @property
+    def ceiling(self) -> int:
+        """How many live records a key may have to make candidates, with any model."""
+        return CEILING * self.at_most
 
 
-_GIVEN = "unnest(given_roots)"
-_NAMES = "unnest(list_distinct(list_concat(coalesce(given_names, []), coalesce(family_parts, []))))"
-_NAME_STARTS = (
-    "unnest(list_distinct([substr(name, 1, 3) for name in"
-    " list_concat(coalesce(given_names, []), coalesce(family_parts, []))]))"
-)
-_YEAR = "substr(birth_date, 1, 4)"
+def text(column: str) -> Part:
+    """The text of a feature."""
+    return Part(column, many=False, values=lambda record: _text(record, column))
+
+
+def start(column: str, length: int) -> Part:
+    """The first characters of a text."""
+    return Part(
+        f"substr({column}, 1, {length})",
+        many=False,
+        values=lambda record: tuple(value[:length] for value in _text(record, column)),
+    )
+
+
+def each(column: str) -> Part:
+    """Each value of a list."""
+    return Part(column, many=True, values=lambda record: _list(record, column))
+
+
+def each_of(*columns: str) -> Part:
+    """Each value of several lists."""
+    lists = ", ".join(f"coalesce({column}, [])" for column in columns)
+    return Part(
+        f"list_distinct(list_concat({lists}))",
+        many=True,
+        values=lambda record: _distinct(value for column in columns for value in _list(record, column)),
+    )
+
+
+def start_of_each(length: int, *columns: str) -> Part:
+    """The first characters of each value of several lists."""
+    whole = each_of(*columns)
+    return Part(
+        f"list_distinct([substr(value, 1, {length}) for value in {whole.sql}])",
+        many=True,
+        values=lambda record: _distinct(value[:length] for value in whole.values(record)),
+    )
+
+
+def sorted_pair(first: str, second: str) -> Part:
+    """Two texts in the order of the alphabet: the same for records that hold them the other way round."""
+    smaller, larger = f"least({first}, {second})", f"greatest({first}, {second})"
+    return Part(
+        f"CASE WHEN {first} IS NOT NULL AND {second} IS NOT NULL THEN {smaller} || chr(31) || {larger} END",
+        many=False,
+        values=lambda record: tuple(
+            _SEPARATOR.join(sorted((one, other))) for one in _text(record, first) for other in _text(record, second)
+        ),
+    )
+
+
+_GIVEN = each("given_roots")
+_FAMILY = text("family")
+_NAMES = each_of("given_names", "family_parts")
+_NAME_STARTS = start_of_each(3, "given_names", "family_parts")
+_BIRTH_DATE = text("birth_date")
+_BIRTH_YEAR = start("birth_date", 4)
+_BIRTH_PLACE = text("birth_place")
+_POSTCODES = each("postcodes")
+_AREAS = each("areas")
 
 RULES: Mapping[str, tuple[Rule, ...]] = {
     "person": (
-        Rule("phone", ("unnest(phones)",)),
-        Rule("email", ("unnest(emails)",)),
-        Rule("iban", ("unnest(ibans)",)),
-        Rule("national_id", ("unnest(national_ids)",)),
-        Rule("identifier", ("unnest(identifiers)",)),
-        Rule("full_name", (_GIVEN, "family")),
-        Rule("full_name_crossed", ("least(given, family)", "greatest(given, family)")),
-        Rule("name_and_birth_date", (_NAMES, "birth_date")),
-        Rule("name_start_and_birth_date", (_NAME_STARTS, "birth_date")),
-        Rule("name_and_postcode", (_NAMES, "unnest(postcodes)")),
-        Rule("name_start_and_address", (_NAME_STARTS, "unnest(addresses)")),
-        Rule("birth_date_and_postcode", ("birth_date", "unnest(postcodes)")),
-        Rule("birth_date_and_place", ("birth_date", "birth_place")),
-        Rule("family_name_and_place", ("family", "birth_place")),
-        Rule("given_name_place_and_year", (_GIVEN, "birth_place", _YEAR)),
-        Rule("family_name_and_area", ("family", "unnest(areas)")),
-        Rule("given_name_and_area", (_GIVEN, "unnest(areas)")),
-        Rule("postcode", ("unnest(postcodes)",), 60),
-        Rule("area", ("unnest(areas)",), 60),
-        Rule("birth_place_and_area", ("birth_place", "unnest(areas)"), 60),
-        Rule("name_and_birth_place", (_NAMES, "birth_place"), 60),
-        Rule("name_and_birth_year", (_NAMES, _YEAR), 60),
-        Rule("name_starts_and_year", ("substr(given, 1, 3)", "substr(family, 1, 3)", _YEAR)),
+        Rule("phone", (each("phones"),)),
+        Rule("email", (each("emails"),)),
+        Rule("iban", (each("ibans"),)),
+        Rule("national_id", (each("national_ids"),)),
+        Rule("identifier", (each("identifiers"),)),
+        Rule("full_name", (_GIVEN, _FAMILY)),
+        Rule("full_name_crossed", (sorted_pair("given", "family"),)),
+        Rule("name_and_birth_date", (_NAMES, _BIRTH_DATE)),
+        Rule("name_start_and_birth_date", (_NAME_STARTS, _BIRTH_DATE)),
+        Rule("name_and_postcode", (_NAMES, _POSTCODES)),
+        Rule("name_start_and_address", (_NAME_STARTS, each("addresses"))),
+        Rule("birth_date_and_postcode", (_BIRTH_DATE, _POSTCODES)),
+        Rule("birth_date_and_place", (_BIRTH_DATE, _BIRTH_PLACE)),
+        Rule("family_name_and_place", (_FAMILY, _BIRTH_PLACE)),
+        Rule("given_name_place_and_year", (_GIVEN, _BIRTH_PLACE, _BIRTH_YEAR)),
+        Rule("family_name_and_area", (_FAMILY, _AREAS)),
+        Rule("given_name_and_area", (_GIVEN, _AREAS)),
+        Rule("postcode", (_POSTCODES,), 60),
+        Rule("area", (_AREAS,), 60),
+        Rule("birth_place_and_area", (_BIRTH_PLACE, _AREAS), 60),
+        Rule("name_and_birth_place", (_NAMES, _BIRTH_PLACE), 60),
+        Rule("name_and_birth_year", (_NAMES, _BIRTH_YEAR), 60),
+        Rule("name_starts_and_year", (start("given", 3), start("family", 3), _BIRTH_YEAR)),
     ),
     "organisation": (
-        Rule("registration", ("unnest(registrations)",)),
-        Rule("phone", ("unnest(phones)",)),
-        Rule("email", ("unnest(emails)",)),
-        Rule("iban", ("unnest(ibans)",)),
-        Rule("identifier", ("unnest(identifiers)",)),
-        Rule("name", ("organisation",)),
-        Rule("name_start_and_area", ("substr(organisation, 1, 4)", "unnest(areas)")),
-        Rule("word_and_postcode", ("unnest(organisation_words)", "unnest(postcodes)")),
+        Rule("registration", (each("registrations"),)),
+        Rule("phone", (each("phones"),)),
+        Rule("email", (each("emails"),)),
+        Rule("iban", (each("ibans"),)),
+        Rule("identifier", (each("identifiers"),)),
+        Rule("name", (text("organisation"),)),
+        Rule("name_start_and_area", (start("organisation", 4), _AREAS)),
+        Rule("word_and_postcode", (each("organisation_words"), _POSTCODES)),
     ),
 }
 
 
-def create_candidates(connection: duckdb.DuckDBPyConnection, records: str, rules: tuple[Rule, ...]) -> str:
+def keys(record: Record, party_type: str) -> dict[str, list[int]]:
+    """Return the blocking keys of one record.
+
+    Args:
+        record: its features, generic values left out.
+        party_type: of the record.
+
+    Returns:
+        By rule, of which the record has any: signed 64-bit hashes, distinct. What ``create_keys`` makes for it.
+    """
+    found = {}
+    for rule in RULES[party_type]:
+        combinations = itertools.product(*(part.values(record) for part in rule.parts))
+        hashes = [_hash(_SEPARATOR.join((rule.name, *values))) for values in combinations]
+        if hashes:
+            found[rule.name] = hashes
+    return found
+
+
+def create_keys(
+    connection: duckdb.DuckDBPyConnection, records: str, rules: Sequence[Rule], table: str = "blocking_key"
+) -> str:
+    """Make the table of blocking keys.
+
+    Args:
+        connection: where the table ``records`` is.
+        records: name of a table with ``i`` INTEGER (distinct) and the feature columns, generic values left out.
+        rules: blocking rules.
+        table: name of the new table.
+
+    Returns:
+        Name of the new table: ``i``, ``hash`` BIGINT, ``rule`` UTINYINT (place in ``rules``); no row twice.
+    """
+    union = " UNION ALL ".join(_keys_sql(records, number, rule) for number, rule in enumerate(rules))
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {union}")
+    return table
+
+
+def common_keys(connection: duckdb.DuckDBPyConnection, keys_table: str, rules: Sequence[Rule]) -> frozenset[int]:
+    """Return the keys that more records carry than their rule's ``at_most``: what a model made from them keeps."""
+    at_most = ", ".join(str(rule.at_most) for rule in rules)
+    rows = connection.sql(
+        f"SELECT hash FROM {keys_table} GROUP BY hash HAVING count(*) > [{at_most}][any_value(rule) + 1]"  # noqa: S608
+    ).fetchall()
+    return frozenset(key for (key,) in rows)
+
+
+def create_candidates(
+    connection: duckdb.DuckDBPyConnection,
+    records: str,
+    rules: Sequence[Rule],
+    common: Collection[int] | None = None,
+) -> str:
     """Make the table of candidate pairs.
 
     Args:
         connection: where the table ``records`` is.
         records: name of a table with ``i`` INTEGER (distinct) and the feature columns, generic values left out.
         rules: blocking rules.
+        common: keys that make no candidates. None while a model is being made: those of these records.
 
     Returns:
         Name of a new table with ``l`` < ``r``, each pair once.
     """
-    keys = " UNION ALL ".join(_keys_sql(records, number, rule) for number, rule in enumerate(rules))
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE blocking_key AS SELECT DISTINCT * FROM ({keys})")  # noqa: S608
-    guards = ", ".join(str(rule.at_most) for rule in rules)
+    table = create_keys(connection, records, rules)
+    without = common_keys(connection, table, rules) if common is None else common
+    connection.register("common_frame", pl.DataFrame({"hash": sorted(without)}, schema={"hash": pl.Int64}).to_arrow())
+    ceilings = ", ".join(str(rule.ceiling) for rule in rules)
     connection.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE candidate AS
         WITH block AS (
-            SELECT rule, key, list(i ORDER BY i) AS members
-            FROM blocking_key
-            GROUP BY rule, key
-            HAVING count(*) BETWEEN 2 AND [{guards}][rule + 1]
+            SELECT list(i ORDER BY i) AS members
+            FROM {table} ANTI JOIN common_frame USING (hash)
+            GROUP BY hash
+            HAVING count(*) BETWEEN 2 AND [{ceilings}][any_value(rule) + 1]
         ),
         member AS (SELECT members, unnest(members) AS l FROM block)
         SELECT DISTINCT l, r
@@ -97,14 +232,39 @@ def create_candidates(connection: duckdb.DuckDBPyConnection, records: str, rules
         WHERE l < r
         """  # noqa: S608
     )
+    connection.unregister("common_frame")
     return "candidate"
 
 
 def _keys_sql(records: str, number: int, rule: Rule) -> str:
-    columns = ", ".join(f"{part} AS p{index}" for index, part in enumerate(rule.parts))
-    names = [f"p{index}" for index in range(len(rule.parts))]
+    names = [f"p{place}" for place in range(len(rule.parts))]
+    values = ", ".join(f"{part.sql} AS {name}" for part, name in zip(rule.parts, names, strict=True))
+    rows = f"SELECT i, {values} FROM {records}"  # noqa: S608
+    for part, name in zip(rule.parts, names, strict=True):
+        if part.many:  # one by one: unnesting two lists side by side pairs them off instead of combining them
+            rows = f"SELECT * REPLACE (unnest({name}) AS {name}) FROM ({rows})"  # noqa: S608
+    key = " || chr(31) || ".join([f"'{rule.name}'", *names])
     present = " AND ".join(f"{name} IS NOT NULL" for name in names)
     return (
-        f"SELECT {number}::UTINYINT AS rule, hash({number}, {', '.join(names)}) AS key, i"  # noqa: S608
-        f" FROM (SELECT i, {columns} FROM {records}) WHERE {present}"
+        f"SELECT i, md5_number_lower({key})::BIT::BIGINT AS hash, {number}::UTINYINT AS rule"  # noqa: S608
+        f" FROM ({rows}) WHERE {present}"
     )
+
+
+def _hash(key: str) -> int:
+    """Return the lower 64 bits of the md5 of a key as a signed number; DuckDB's ``md5_number_lower``."""
+    return int.from_bytes(hashlib.md5(key.encode(), usedforsecurity=False).digest()[8:], "little", signed=True)
+
+
+def _text(record: Record, column: str) -> tuple[str, ...]:
+    value = record[column]
+    return (value,) if isinstance(value, str) else ()
+
+
+def _list(record: Record, column: str) -> Sequence[str]:
+    value = record[column]
+    return () if value is None or isinstance(value, str) else value
+
+
+def _distinct(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(values))

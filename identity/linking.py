@@ -70,7 +70,7 @@ def _link_population(records: pl.DataFrame, decisions: pl.DataFrame, model: Mode
     record_no = records["record_no"].to_numpy()
     with database() as connection:
         create_records(connection, numbered, model)
-        blocking.create_candidates(connection, "record", blocking.RULES[party_type])
+        blocking.create_candidates(connection, "record", blocking.RULES[party_type], model.common_keys)
         population = model.populations[party_type]
         create_edges(connection, "candidate", "edge", party_type, population)
         pairs = _edges_of(connection, "edge")

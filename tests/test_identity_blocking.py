@@ -1,0 +1,93 @@
+"""What blocking promises: one record has the same keys in process as among many, and common keys bring nobody."""
+
+from __future__ import annotations
+
+import duckdb
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from identity import blocking
+from identity.features import SCHEMA
+
+PHONE_KEY = -1074481712635137253
+"""Lower half of md5("phone" 0x1F "+31612345601"), little-endian and signed."""
+
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=6)
+words = st.sampled_from(["jan", "johannes", "vries", "de", "19610304", "1234ab"]) | texts
+sets = st.lists(words, min_size=1, max_size=3, unique=True).map(sorted)
+FEATURES = {name: dtype for name, dtype in SCHEMA.items() if dtype in (pl.String, pl.List(pl.String))}
+records = st.fixed_dictionaries(
+    {name: st.none() | (sets if dtype == pl.List(pl.String) else words) for name, dtype in FEATURES.items()}
+)
+
+
+def database(rows: list[dict[str, str | list[str] | None]]) -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(":memory:")
+    frame = pl.DataFrame(rows, schema=FEATURES).with_row_index("i").with_columns(pl.col("i").cast(pl.Int32)).to_arrow()
+    connection.register("record_frame", frame)
+    connection.execute("CREATE TEMP TABLE record AS SELECT * FROM record_frame")
+    return connection
+
+
+def candidates(connection: duckdb.DuckDBPyConnection, *rules: blocking.Rule, **more: object) -> set[tuple[int, int]]:
+    table = blocking.create_candidates(connection, "record", rules, **more)  # type: ignore[arg-type]
+    rows = connection.sql(f"SELECT l, r FROM {table}").fetchall()
+    assert len(rows) == len(set(rows))
+    return set(rows)
+
+
+@pytest.mark.parametrize("party_type", ["person", "organisation"])
+@settings(max_examples=40, deadline=None)
+@given(rows=st.lists(records, min_size=1, max_size=4))
+def test_one_record_has_the_same_keys_in_process_as_in_bulk(
+    party_type: str, rows: list[dict[str, str | list[str] | None]]
+) -> None:
+    rules = blocking.RULES[party_type]
+    with database(rows) as connection:
+        blocking.create_keys(connection, "record", rules)
+        bulk = connection.sql("SELECT i, rule, hash FROM blocking_key ORDER BY ALL").fetchall()
+    numbers = {rule.name: number for number, rule in enumerate(rules)}
+    online = [
+        (i, numbers[name], key)
+        for i, row in enumerate(rows)
+        for name, hashes in blocking.keys(row, party_type).items()
+        for key in hashes
+    ]
+    assert bulk == sorted(online)
+    assert len(bulk) == len(set(bulk))
+
+
+def empty() -> dict[str, str | list[str] | None]:
+    return dict.fromkeys(FEATURES)
+
+
+def test_keys_of_a_rule_are_all_combinations_of_its_values() -> None:
+    record = empty() | {"given_roots": ["ed", "edward"], "areas": ["1234", "9999", "5555"]}
+    assert len(blocking.keys(record, "person")["given_name_and_area"]) == 6
+
+
+def test_the_hash_of_a_key_stays_as_it_is_stored() -> None:
+    record = empty() | {"phones": ["+31612345601"]}
+    assert blocking.keys(record, "person") == {"phone": [PHONE_KEY]}
+
+
+def test_a_rule_of_common_values_makes_no_pairs() -> None:
+    phone = blocking.Rule("phone", (blocking.each("phones"),), at_most=2)
+    common, rare = empty() | {"phones": ["+31612345601"]}, empty() | {"phones": ["+31612345602"]}
+    with database([common, rare, common, rare, common]) as connection:
+        assert candidates(connection, phone) == {(1, 3)}
+        assert candidates(connection, phone, common=()) == {(1, 3), (0, 2), (0, 4), (2, 4)}
+        [key] = blocking.keys(common, "person")["phone"]
+        assert candidates(connection, phone, common={key}) == {(1, 3)}
+        assert blocking.common_keys(connection, "blocking_key", [phone]) == {key}
+
+
+def test_no_model_makes_a_key_of_very_many_records_block() -> None:
+    phone = blocking.Rule("phone", (blocking.each("phones"),), at_most=2)
+    one = empty() | {"phones": ["+31612345601"]}
+    with database([one] * phone.ceiling) as connection:
+        assert candidates(connection, phone, common=())
+    with database([one] * (phone.ceiling + 1)) as connection:
+        assert not candidates(connection, phone, common=())
