@@ -1,0 +1,107 @@
+"""Features as one text per record, as the matcher's tables keep them, and as one record reads them back.
+
+The text is the columns of ``features.SCHEMA`` but for the record's number and key, in that order, with a unit separator
+between them; a list has a record separator after each of its values. Null is the empty text. The characters that
+separate are escaped where a value holds one, so that unpacking gives back what was packed, whatever it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import polars as pl
+
+from identity.comparison import Value
+from identity.features import SCHEMA
+
+_BETWEEN: Final = "\x1f"  # fields
+_AFTER: Final = "\x1e"  # every value of a list
+_ESCAPE: Final = "\x1b"
+_ESCAPED: Final = {_ESCAPE: _ESCAPE + "0", _AFTER: _ESCAPE + "1", _BETWEEN: _ESCAPE + "2"}
+
+FIELDS: Final = tuple(name for name in SCHEMA if name not in ("record_no", "key"))
+"""What is packed, in order."""
+_POSITION: Final = {name: position for position, name in enumerate(FIELDS)}
+_LISTS: Final = frozenset(name for name in FIELDS if SCHEMA[name] == pl.List(pl.String))
+
+
+def pack(features: pl.DataFrame) -> pl.DataFrame:
+    """Pack features.
+
+    Args:
+        features: the features frame (``features.SCHEMA``).
+
+    Returns:
+        ``record_no`` Int64, ``key`` Int64 (the bits of the unsigned key, signed), ``content`` String: as the store's
+        table ``feature``, in the same order.
+    """
+    packed = features.select(
+        "record_no",
+        pl.col("key").reinterpret(signed=True),
+        content=pl.concat_str([_field(name) for name in FIELDS], separator=_BETWEEN),
+        separators=pl.sum_horizontal(pl.col(name).list.len().fill_null(0) for name in FIELDS if name in _LISTS),
+    )
+    # Nothing a source holds should have these characters: where one has, the text has more of them than it should.
+    strange = (
+        (pl.col("content").str.count_matches(_AFTER, literal=True) != pl.col("separators"))
+        | (pl.col("content").str.count_matches(_BETWEEN, literal=True) != len(FIELDS) - 1)
+        | pl.col("content").str.contains(_ESCAPE, literal=True)
+    )
+    rows = packed.select(strange.arg_true()).to_series()
+    content = packed["content"]
+    if not rows.is_empty():
+        content = content.scatter(rows, [pack_one(row) for row in features[rows].iter_rows(named=True)])
+    return packed.select("record_no", "key", content=content)
+
+
+def pack_one(record: Mapping[str, Value]) -> str:
+    """Return the text of one record; of many, ``pack`` makes them at once."""
+    return _BETWEEN.join(
+        "".join(_escaped(value) + _AFTER for value in record[name] or ()) if name in _LISTS else _scalar(record[name])
+        for name in FIELDS
+    )
+
+
+def unpack_one(content: str) -> dict[str, Value]:
+    """Return all fields of one record."""
+    texts = fields(content)
+    return {name: read(texts, name) for name in FIELDS}
+
+
+def fields(content: str) -> list[str]:
+    """Cut a packed record into its fields, for ``read``."""
+    return content.split(_BETWEEN)
+
+
+def read(texts: list[str], name: str) -> Value:
+    """Return the value of one field."""
+    text = texts[_POSITION[name]]
+    if not text:
+        return None
+    if name in _LISTS:
+        values = text[:-1].split(_AFTER)
+        return [_unescaped(value) for value in values] if _ESCAPE in text else values
+    return _unescaped(text) if _ESCAPE in text else text
+
+
+def _field(name: str) -> pl.Expr:
+    if name not in _LISTS:
+        return pl.col(name).fill_null("")
+    joined = pl.col(name).list.join(_AFTER) + _AFTER
+    return pl.when(pl.col(name).list.len() > 0).then(joined).otherwise(pl.lit(""))
+
+
+def _scalar(value: Value) -> str:
+    return _escaped(value) if isinstance(value, str) else ""
+
+
+def _escaped(text: str) -> str:
+    return "".join(_ESCAPED.get(char, char) for char in text)
+
+
+def _unescaped(text: str) -> str:
+    # The escape itself comes last: what it stood for must not be read as the beginning of another.
+    for char in (_BETWEEN, _AFTER, _ESCAPE):
+        text = text.replace(_ESCAPED[char], char)
+    return text
