@@ -1,0 +1,200 @@
+"""What stewards are asked and what they decided: tasks and decisions about pairs of source records.
+
+A decision is a fact about two source records and stands until it is revoked; a task is the question that led to it.
+Every answer ends a task, so that what was known at the time (the weight) is kept beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import polars as pl
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, exists, select
+
+from canonical_model import content
+from canonical_model.schema import Kind
+from store import bulk
+from store.tables import KIND_NUMBERS, crosswalk, decision, edge, party_reference, source_record, task
+
+MUST_LINK, NEVER_LINK = "must_link", "never_link"
+OPEN, DONE, WITHDRAWN = "open", "done", "withdrawn"
+
+_ONE, _OTHER = crosswalk.alias("one"), crosswalk.alias("other")
+_ENTITIES = (_ONE.c.entity_id.label("entity_a"), _OTHER.c.entity_id.label("entity_b"))
+_RECORD_A, _RECORD_B = source_record.alias("record_a"), source_record.alias("record_b")
+
+
+# What there is to ask about -------------------------------------------------------------------------------------
+
+
+def surroundings(connection: Connection, records: pl.Series) -> pl.Series:
+    """Return the named records and all that are in one entity with any of them (Int64, distinct)."""
+    theirs = select(crosswalk.c.entity_id).where(bulk.among(connection, crosswalk.c.record_no, records))
+    members = bulk.frame(connection, select(crosswalk.c.record_no).where(crosswalk.c.entity_id.in_(theirs)))
+    return pl.concat([records.cast(pl.Int64).rename("record_no"), members["record_no"]]).unique()
+
+
+def pairs_apart(connection: Connection, records: pl.Series | None = None) -> pl.DataFrame:
+    """Return the pairs at or above the review threshold whose records are in different entities.
+
+    Args:
+        connection: to the store.
+        records: only pairs of which at least one record is among these; None: all.
+
+    Returns:
+        a, b (record_no, a < b), weight (1/1000 bit), veto, entity_a, entity_b.
+    """
+    statement = select(edge.c.a, edge.c.b, edge.c.weight, edge.c.veto, *_ENTITIES)
+    return _apart(connection, statement, edge, records)
+
+
+def answers(connection: Connection, records: pl.Series | None = None) -> pl.DataFrame:
+    """Return what was answered about records that are in different entities now.
+
+    Args:
+        connection: to the store.
+        records: as in ``pairs_apart``.
+
+    Returns:
+        entity_a, entity_b, at, weight (that the pair had when it was asked; null: less than the review threshold, or
+        not known), never_link: whether the answer binds.
+    """
+    ended = select(task.c.ended_at.label("at"), task.c.weight, *_ENTITIES).where(task.c.state == DONE)
+    never = select(decision.c.decided_at.label("at"), *_ENTITIES).where(_stands(NEVER_LINK))
+    asked = _apart(connection, ended, task, records).with_columns(never_link=False)
+    decided = _apart(connection, never, decision, records).with_columns(never_link=True)
+    return pl.concat([asked, decided], how="diagonal").select("entity_a", "entity_b", "at", "weight", "never_link")
+
+
+def recorded(connection: Connection, records: pl.Series) -> pl.DataFrame:
+    """Return when the newest version of each of the named records landed: record_no, recorded_at."""
+    columns = source_record.c
+    statement = select(columns.record_no, columns.recorded_at)
+    return bulk.frame(connection, statement.where(bulk.among(connection, columns.record_no, records)))
+
+
+def must_links_apart(connection: Connection, records: pl.Series | None = None) -> pl.DataFrame:
+    """Return the must-links whose records are in different entities, unless that was asked and answered.
+
+    Args:
+        connection: to the store.
+        records: as in ``pairs_apart``.
+
+    Returns:
+        a, b, weight (null: less than the review threshold), entity_a, entity_b, one_type: whether both are of one
+        party type.
+    """
+    columns = decision.c
+    asked = exists().where(
+        task.c.a == columns.a, task.c.b == columns.b, task.c.state == DONE, task.c.ended_at > columns.decided_at
+    )
+    statement = (
+        select(columns.a, columns.b, edge.c.weight, *_ENTITIES, _RECORD_A.c.content.label("content_a"),
+               _RECORD_B.c.content.label("content_b"))
+        .select_from(decision)
+        .join(_RECORD_A, _RECORD_A.c.record_no == columns.a).join(_RECORD_B, _RECORD_B.c.record_no == columns.b)
+        .outerjoin(edge, and_(edge.c.a == columns.a, edge.c.b == columns.b))
+        .where(_stands(MUST_LINK), ~asked)
+    )  # fmt: skip
+    found = _apart(connection, statement, decision, records)
+    type_a, type_b = (
+        content.decode(found[name], Kind.PARTY, ["party_type"])["party_type"] for name in ("content_a", "content_b")
+    )
+    return found.select("a", "b", "weight", "entity_a", "entity_b").with_columns(one_type=type_a == type_b)
+
+
+def impact(connection: Connection, entities: pl.Series, *, now: datetime, recent: timedelta) -> pl.DataFrame:
+    """Return how much depends on entities: entity_id, records, active_products, recent_contacts (Int64).
+
+    A product is active unless it is said to have ended; a contact is recent for the time ``recent``.
+    """
+    mine = bulk.among(connection, crosswalk.c.entity_id, entities)
+    members = bulk.frame(connection, select(crosswalk.c.entity_id, crosswalk.c.record_no).where(mine))
+    statement = (
+        select(crosswalk.c.entity_id, source_record.c.content)
+        .select_from(crosswalk)
+        .join(party_reference, party_reference.c.party_no == crosswalk.c.record_no)
+        .join(source_record, source_record.c.record_no == party_reference.c.record_no)
+        .where(mine, source_record.c.deleted.is_(False))
+    )
+
+    def count(kind: Kind, name: str, fields: list[str], condition: pl.Expr) -> pl.DataFrame:
+        parts = [
+            found.select("entity_id").hstack(content.decode(found["content"], kind, fields)).filter(condition)
+            .group_by("entity_id").len(name)
+            for found in bulk.frames(connection, statement.where(source_record.c.kind == KIND_NUMBERS[kind]))
+        ]  # fmt: skip
+        counted = pl.concat([pl.DataFrame(schema={"entity_id": pl.Int64, name: pl.UInt32}), *parts])
+        return counted.group_by("entity_id").agg(pl.col(name).sum())
+
+    ended = pl.col("status").eq_missing("ended") | (pl.col("ended_on") <= now.date()).fill_null(value=False)
+    products = count(Kind.PRODUCT, "active_products", ["status", "ended_on"], ~ended)
+    contacts = count(Kind.CONTACT, "recent_contacts", ["occurred_at"], pl.col("occurred_at") >= now - recent)
+    return (
+        members.group_by("entity_id").len("records")
+        .join(products, on="entity_id", how="left").join(contacts, on="entity_id", how="left")
+        .select("entity_id", pl.col("records", "active_products", "recent_contacts").fill_null(0).cast(pl.Int64))
+    )  # fmt: skip
+
+
+def _stands(kind: str) -> ColumnElement[bool]:
+    return and_(decision.c.kind == kind, decision.c.revoked_at.is_(None))
+
+
+def _apart(connection: Connection, statement: Select[Any], pairs: Table, records: pl.Series | None) -> pl.DataFrame:
+    """Return the rows of a table of pairs of records that are in different entities: all, or those touching records."""
+    a, b = pairs.c.a, pairs.c.b
+    apart = (
+        statement.join(_ONE, _ONE.c.record_no == a)
+        .join(_OTHER, _OTHER.c.record_no == b)
+        .where(_ONE.c.entity_id != _OTHER.c.entity_id)
+    )
+    if records is None:
+        return bulk.frame(connection, apart)
+    of_either = (bulk.among(connection, column, records) for column in (a, b))
+    return pl.concat([bulk.frame(connection, apart.where(condition)) for condition in of_either]).unique()
+
+
+# Tasks ----------------------------------------------------------------------------------------------------------
+
+
+def open_tasks(connection: Connection, kinds: Sequence[str], records: pl.Series | None = None) -> pl.DataFrame:
+    """Return the open tasks of some kinds: task_id, a, b, kind, reason, weight, priority, evidence.
+
+    With ``records``, those about at least one of them.
+    """
+    columns = task.c
+    statement = select(
+        columns.task_id, columns.a, columns.b, columns.kind, columns.reason, columns.weight, columns.priority,
+        columns.evidence,
+    ).where(columns.state == OPEN, columns.kind.in_(kinds))  # fmt: skip
+    if records is None:
+        return bulk.frame(connection, statement)
+    parts = [
+        bulk.frame(connection, statement.where(bulk.among(connection, c, records))) for c in (columns.a, columns.b)
+    ]
+    return pl.concat(parts).unique()
+
+
+def withdraw(connection: Connection, task_ids: pl.Series, *, now: datetime, actor: str) -> None:
+    """End open tasks that are no questions any more."""
+    ended = task_ids.to_frame("task_id").with_columns(
+        state=pl.lit(WITHDRAWN), ended_at=pl.lit(now, bulk.MOMENT), ended_by=pl.lit(actor)
+    )
+    bulk.update(connection, task, ended, key=["task_id"])
+
+
+def restate(connection: Connection, tasks: pl.DataFrame) -> None:
+    """Give open tasks (task_id) another reason, weight, priority and evidence."""
+    stated = tasks.select("task_id", "reason", "weight", "priority", "evidence")
+    bulk.update(connection, task, stated, key=["task_id"])
+
+
+def ask(connection: Connection, questions: pl.DataFrame, *, now: datetime, actor: str) -> None:
+    """Open tasks: kind, a, b, reason, weight, priority, evidence."""
+    asked = questions.select("kind", "a", "b", "reason", "weight", "priority", "evidence").with_columns(
+        state=pl.lit(OPEN), created_at=pl.lit(now, bulk.MOMENT), actor=pl.lit(actor)
+    )
+    bulk.insert(connection, task, asked)
