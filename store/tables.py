@@ -546,4 +546,6 @@ Index(
     sqlite_where=text("state = 'open'"),
     postgresql_where=text("state = 'open'"),
 )
+Index("ix_task_a", task.c.a)
+Index("ix_task_b", task.c.b)
 Index("ix_decision_b", decision.c.b)

@@ -75,6 +75,8 @@ def upgrade() -> None:
     )
     op.create_index("uq_task_open", "task", ["a", "b", "kind"], unique=True, sqlite_where=OPEN, postgresql_where=OPEN)
     op.create_index("ix_task_priority", "task", ["priority"], sqlite_where=OPEN, postgresql_where=OPEN)
+    op.create_index("ix_task_a", "task", ["a"])
+    op.create_index("ix_task_b", "task", ["b"])
     op.create_index("ix_decision_b", "decision", ["b"], unique=False)
     # What is matched by the model of before stands, but its edges are gone: the next resolve links everything anew.
     op.execute("DELETE FROM state WHERE key = 'resolved_with_model'")
