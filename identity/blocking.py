@@ -110,6 +110,7 @@ _BIRTH_PLACE = text("birth_place")
 _POSTCODES = each("postcodes")
 _AREAS = each("areas")
 
+# No two rules have one name: a key of a person is never that of an organisation, nor counted with it.
 RULES: Mapping[str, tuple[Rule, ...]] = {
     "person": (
         Rule("phone", (each("phones"),)),
@@ -137,14 +138,14 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         Rule("name_starts_and_year", (start("given", 3), start("family", 3), _BIRTH_YEAR)),
     ),
     "organisation": (
-        Rule("registration", (each("registrations"),)),
-        Rule("phone", (each("phones"),)),
-        Rule("email", (each("emails"),)),
-        Rule("iban", (each("ibans"),)),
-        Rule("identifier", (each("identifiers"),)),
-        Rule("name", (text("organisation"),)),
-        Rule("name_start_and_area", (start("organisation", 4), _AREAS)),
-        Rule("word_and_postcode", (each("organisation_words"), _POSTCODES)),
+        Rule("organisation_registration", (each("registrations"),)),
+        Rule("organisation_phone", (each("phones"),)),
+        Rule("organisation_email", (each("emails"),)),
+        Rule("organisation_iban", (each("ibans"),)),
+        Rule("organisation_identifier", (each("identifiers"),)),
+        Rule("organisation_name", (text("organisation"),)),
+        Rule("organisation_name_start_and_area", (start("organisation", 4), _AREAS)),
+        Rule("organisation_word_and_postcode", (each("organisation_words"), _POSTCODES)),
     ),
 }
 
