@@ -2,43 +2,46 @@
 
 Connected components alone over-merge: one wrong pair joins two families, and in a large estate nearly everyone is
 joined to everyone. So a component is only taken whole when no pair in it speaks against it. Any other is put
-together from its records, best clusters first. Two clusters join while the weight between them reaches the
-threshold: mostly the mean over *all* pairs between them, so that one good pair between two clusters that otherwise
-contradict each other does not hold, and for a part their best pair, so that a few worn copies do not keep apart what
-two good ones prove.
+together from its records, best clusters first, while the weight between the best two reaches the threshold.
+
+The weight between two clusters is mostly what all pairs between them prove: in each respect the mean over the pairs
+*of which both records tell*, so that records without a birth date don't water down a contradiction of those that
+have one. For a part it is their best pair, so that a few worn copies do not keep apart what two good ones prove.
 
 Records are numbered in the order of their key hash, and ties go to the smaller numbers; so the partition depends on
-records, decisions and weights alone.
+records, decisions and weights alone. It is local: the cluster of a record depends only on the records that pairs at
+or above the threshold and must-links connect it with.
 """
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from identity import components
+from identity.evidence import Evidence
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 Pair = tuple[int, int]
+_Scalar = TypeVar("_Scalar", bound=np.generic)
 
-BEST_PAIR: Final = 0.25
-"""Share of the best pair in the weight between two clusters; the mean of all pairs has the rest."""
-UNWEIGHED: Final = -3000
-"""Weight of a pair that nothing proposed: it has no key in common."""
+BEST_PAIR: Final = 5
+"""The best pair has one part in so many of the weight between two clusters; what all pairs prove has the rest."""
 LIMIT: Final = 20_000
-"""Weights are cut off at ± this, so that one extraordinary pair does not outvote many."""
-LARGE: Final = 50
-"""A component of more records is first cut roughly, by the pairs that blocking proposed."""
-ROUGHLY: Final = -2000
-"""Threshold of that cut: low enough to keep together what may belong together."""
-LARGEST: Final = 500
-"""Records in a cluster, at most: what would grow beyond is a mistake, and every pair of it could not be weighed."""
+"""The weight of the best pair is cut off at this, so that one extraordinary pair does not outvote many."""
+LARGE: Final = 200
+"""Records in a component, at most: in a larger one the threshold rises until its pieces are smaller."""
+STEP: Final = 500
+"""By how much it rises at a time."""
+CHUNK: Final = 100_000
+"""Pairs weighed at a time: some 30 MB."""
+_NEVER: Final = np.iinfo(np.int64).min
+"""Weight between clusters that may not join."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +76,20 @@ class Partition:
 
     label: Ints  # of every record: the smallest record number of its cluster
     refused: Edges
-    reasons: list[str]  # per refused pair: never_link, veto, contradiction
+    reasons: list[str]  # per refused pair: never_link, veto, size (the component was too large), contradiction
 
 
-Weigh = Callable[[Ints, Ints], Edges]
-"""Weighs pairs (``left`` < ``right``) whatever they prove."""
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Two clusters, each named by its smallest record, become one."""
+
+    left: int
+    right: int
+    weight: int | None  # between them, 1/1000 bit; None: a person decided it
+
+
+Weigh = Callable[[Ints, Ints], Evidence]
+"""Weighs pairs (``left`` < ``right``) whatever they prove; gives each once, in any order."""
 
 
 def partition(*, nodes: int, edges: Edges, decisions: Decisions, threshold: int, weigh: Weigh) -> Partition:
@@ -85,63 +97,126 @@ def partition(*, nodes: int, edges: Edges, decisions: Decisions, threshold: int,
 
     Args:
         nodes: number of records.
-        edges: every pair that blocking proposed, once.
-        decisions: hard constraints.
-        threshold: weight from which pairs link, and mean weight from which clusters join.
-        weigh: weighs pairs that blocking did not propose.
+        edges: every pair at or above the threshold, once; others may be among them and change nothing.
+        decisions: hard constraints; a never-link beats a must-link.
+        threshold: weight from which pairs link, and clusters join.
+        weigh: weighs the pairs inside a component.
     """
-    never, must = _columns(decisions.never_link), _columns(decisions.must_link)
     linking = edges.where(edges.weight >= threshold)
-    allowed = linking.where(~linking.veto)
-    label = components.label(
-        nodes, np.concatenate([allowed.left, must[:, 0]]), np.concatenate([allowed.right, must[:, 1]])
-    )
-    inside = edges.where(label[edges.left] == label[edges.right])
-    label = _agglomerate(label, _sizes(label) > LARGE, inside, decisions, ROUGHLY)
-    inside = _complete(label, edges.where(label[edges.left] == label[edges.right]), weigh)
-    doubtful = np.zeros(nodes, dtype=bool)
-    doubtful[label[inside.left[(inside.weight < 0) | inside.veto]]] = True
-    doubtful[label[must[:, 0]]] = True
-    doubtful[label[never[:, 0]]] = True
-    final = _agglomerate(label, doubtful[label], inside, decisions, threshold)
+    pieces = _pieces(nodes, linking.where(~linking.veto), _columns(decisions.must_link), threshold)
+    final = pieces.copy()
+    pinned = _pinned(nodes, decisions)
+    decided = np.zeros(nodes, dtype=bool)
+    decided[pieces[_columns(decisions.must_link).ravel()]] = True
+    decided[pieces[_columns(decisions.never_link).ravel()]] = True
+    for members in _too_large(pieces):
+        final[members] = pinned[members]
+    for members, evidence in _doubtful(pieces, decided, weigh):
+        grown = _Clusters(members, evidence, pinned, decisions.never_link if decided[members[0]] else ())
+        grown.join_best(threshold)
+        final[members] = members[grown.name]
     refused = linking.where(final[linking.left] != final[linking.right])
-    return Partition(label=final, refused=refused, reasons=_reasons(refused, decisions))
+    return Partition(label=final, refused=refused, reasons=_reasons(refused, decisions, pieces))
 
 
-def _reasons(refused: Edges, decisions: Decisions) -> list[str]:
+def joins(*, nodes: int, decisions: Decisions, weigh: Weigh) -> list[Join]:
+    """Return in which order the records of *one* cluster come together, and how strongly.
+
+    Args:
+        nodes: number of records of the cluster, numbered from 0 in the order of their keys; at most ``LARGE``.
+        decisions: about pairs of these records.
+        weigh: weighs pairs of them.
+
+    Returns:
+        ``nodes`` - 1 joins, those that people decided first, then the strongest left at each moment, whatever the
+        threshold; fewer when a veto or a never-link stands in between.
+    """
+    members = np.arange(nodes, dtype=np.int64)
+    pinned = _pinned(nodes, decisions)
+    found = [Join(int(pinned[member]), int(member), None) for member in members if pinned[member] != member]
+    for _, evidence in _doubtful(np.zeros(nodes, dtype=np.int64), np.ones(nodes, dtype=bool), weigh):
+        grown = _Clusters(members, evidence, pinned, decisions.never_link)
+        grown.join_best(_NEVER + 1)
+        found += grown.joins
+    return found
+
+
+def _reasons(refused: Edges, decisions: Decisions, pieces: Ints) -> list[str]:
     never = set(decisions.never_link)
+    cut = pieces[refused.left] != pieces[refused.right]
     return [
-        "never_link" if pair in never else "veto" if veto else "contradiction"
-        for pair, veto in zip(refused.pairs(), refused.veto.tolist(), strict=True)
+        "never_link" if pair in never else "veto" if veto else "size" if size else "contradiction"
+        for pair, veto, size in zip(refused.pairs(), refused.veto.tolist(), cut.tolist(), strict=True)
     ]
-
-
-def _sizes(label: Ints) -> Ints:
-    """Return for every record how many records are in its cluster."""
-    return np.bincount(label, minlength=label.size)[label]
 
 
 def _columns(pairs: Sequence[Pair]) -> Ints:
     return np.array(pairs, dtype=np.int64).reshape(-1, 2)
 
 
-def _complete(label: Ints, known: Edges, weigh: Weigh) -> Edges:
-    """Return the weights of the pairs inside components: all pairs, but of those that decisions made too large."""
+# --- components ------------------------------------------------------------------------------------------------
+
+
+def _pieces(nodes: int, edges: Edges, must: Ints, threshold: int) -> Ints:
+    """Return for every record the smallest record of its component, none of them large but by must-links alone."""
+    left, right = np.concatenate([edges.left, must[:, 0]]), np.concatenate([edges.right, must[:, 1]])
+    label = components.label(nodes, left, right)
+    while True:
+        large = _sizes(label) > LARGE
+        edges = edges.where(large[edges.left])
+        if not edges.left.size:
+            return label
+        threshold += STEP
+        edges = edges.where(edges.weight >= threshold)
+        held = must[large[must[:, 0]]]
+        left, right = np.concatenate([edges.left, held[:, 0]]), np.concatenate([edges.right, held[:, 1]])
+        label = np.where(large, components.label(nodes, left, right), label)
+
+
+def _sizes(label: Ints) -> Ints:
+    """Return for every record how many records are in its component."""
+    return np.bincount(label, minlength=label.size)[label]
+
+
+def _grouped(label: Ints) -> tuple[Ints, Ints, Ints]:
+    """Return the records ordered by component, and where each component starts and how many records it has."""
     members = np.argsort(label, kind="stable")
     _, starts, sizes = np.unique(label[members], return_index=True, return_counts=True)
-    small = (sizes > 2) & (sizes <= LARGEST)
-    left, right = _pairs_within(members, starts[small], sizes[small])
-    nodes = label.size
-    unknown = ~np.isin(left * nodes + right, known.left * nodes + known.right)
-    if not unknown.any():
-        return known
-    weighed = weigh(left[unknown], right[unknown])
-    return Edges(
-        np.concatenate([known.left, weighed.left]),
-        np.concatenate([known.right, weighed.right]),
-        np.concatenate([known.weight, weighed.weight]),
-        np.concatenate([known.veto, weighed.veto]),
-    )
+    return members, starts.astype(np.int64), sizes.astype(np.int64)
+
+
+def _too_large(pieces: Ints) -> Iterator[Ints]:
+    """Yield the records of each piece that must-links made too large to weigh."""
+    members, starts, sizes = _grouped(pieces)
+    for start, size in zip(starts[sizes > LARGE], sizes[sizes > LARGE], strict=True):
+        yield members[start : start + size]
+
+
+def _doubtful(pieces: Ints, decided: Bools, weigh: Weigh) -> Iterator[tuple[Ints, Evidence]]:
+    """Yield the records of each piece that isn't taken whole, and the evidence of all pairs in it, sorted.
+
+    Two records that link and that nobody decided on need no second look.
+    """
+    members, starts, sizes = _grouped(pieces)
+    chosen = (sizes <= LARGE) & ((sizes > 2) | ((sizes > 1) & decided[members[starts]]))
+    starts, sizes = starts[chosen], sizes[chosen]
+    pairs = sizes * (sizes - 1) // 2
+    chunk = np.cumsum(pairs) // CHUNK
+    for number in np.unique(chunk):
+        first, last = np.searchsorted(chunk, [number, number + 1])
+        evidence = weigh(*_pairs_within(members, starts[first:last], sizes[first:last]))
+        evidence = evidence.where(np.lexsort((evidence.right, evidence.left, pieces[evidence.left])))
+        ends = np.cumsum(pairs[first:last])
+        speaks_against = (evidence.weight < 0) | evidence.veto
+        doubtful = (
+            np.logical_or.reduceat(speaks_against, ends - pairs[first:last]) | decided[members[starts[first:last]]]
+        )
+        for piece in np.flatnonzero(doubtful):
+            start, end = starts[first + piece], ends[piece]
+            yield (
+                members[start : start + sizes[first + piece]],
+                evidence.where(slice(end - pairs[first + piece], end)),
+            )
 
 
 def _pairs_within(members: Ints, starts: Ints, sizes: Ints) -> tuple[Ints, Ints]:
@@ -155,111 +230,104 @@ def _pairs_within(members: Ints, starts: Ints, sizes: Ints) -> tuple[Ints, Ints]
     return np.concatenate(lefts), np.concatenate(rights)
 
 
-def _agglomerate(label: Ints, doubtful: Bools, inside: Edges, decisions: Decisions, threshold: int) -> Ints:
-    """Put the doubtful records together anew; the others keep their label."""
-    inside = inside.where(doubtful[inside.left])
-    records = np.flatnonzero(doubtful)
-    if not records.size:
-        return label
-    local = np.full(label.size, -1, dtype=np.int64)
-    local[records] = np.arange(records.size)
-    clusters = _Clusters(
-        records.size,
-        local[inside.left].tolist(),
-        local[inside.right].tolist(),
-        np.clip(inside.weight, -LIMIT, LIMIT).tolist(),
-        threshold,
-    )
+# --- clusters --------------------------------------------------------------------------------------------------
 
-    def within(pairs: Iterable[Pair]) -> list[Pair]:
-        numbered = ((int(local[one]), int(local[other])) for one, other in pairs)
-        return [pair for pair in numbered if min(pair) >= 0]
 
-    clusters.forbid(within(decisions.never_link))
-    clusters.pin(within(decisions.must_link))  # a person's decision stands above a veto
-    clusters.forbid(within(inside.where(inside.veto).pairs()))
-    clusters.join_best()
-    final = label.copy()
-    final[records] = records[clusters.labels()]
-    return final
+def _pinned(nodes: int, decisions: Decisions) -> Ints:
+    """Return for every record the smallest record that people joined it with; a never-link beats a must-link."""
+    name: dict[int, int] = {}
+    members: dict[int, list[int]] = {}
+    apart: dict[int, set[int]] = {}
+    for one, other in decisions.never_link:
+        apart.setdefault(one, set()).add(other)
+        apart.setdefault(other, set()).add(one)
+    for pair in decisions.must_link:
+        low, high = sorted(name.get(record, record) for record in pair)
+        if low == high or high in apart.get(low, ()):
+            continue
+        moved = members.pop(high, [high])
+        members.setdefault(low, [low]).extend(moved)
+        name.update(dict.fromkeys(moved, low))
+        for other in apart.pop(high, set()):
+            apart[other].discard(high)
+            apart[other].add(low)
+            apart.setdefault(low, set()).add(other)
+    pinned = np.arange(nodes, dtype=np.int64)
+    if name:
+        pinned[list(name)] = list(name.values())
+    return pinned
 
 
 class _Clusters:
-    """Clusters that grow. A cluster is named by its smallest record.
+    """Clusters of one piece that grow, as matrices; records and clusters are positions in it, smallest first."""
 
-    Between two clusters stand the sum over their pairs of (weight - UNWEIGHED), so that pairs nobody weighed add
-    nothing, and the best weight. Only pairs of clusters with something in common are held.
-    """
+    def __init__(self, members: Ints, evidence: Evidence, pinned: Ints, never: Sequence[Pair]) -> None:
+        """Begin with what people joined.
 
-    def __init__(self, count: int, left: list[int], right: list[int], weight: list[int], threshold: int) -> None:
-        self._threshold = threshold
-        self._members = [[record] for record in range(count)]
-        self._name = list(range(count))  # of the cluster of every record
-        self._between: list[dict[int, tuple[int, int]]] = [{} for _ in range(count)]
-        self._forbidden: list[set[int]] = [set() for _ in range(count)]
-        for one, other, value in zip(left, right, weight, strict=True):
-            self._between[one][other] = self._between[other][one] = (value - UNWEIGHED, value)
-        self._queue: list[tuple[float, int, int]] = []
+        Args:
+            members: records of the piece, sorted.
+            evidence: of all pairs of them, sorted.
+            pinned: for every record the smallest record that people joined it with.
+            never: pairs that people keep apart, whether of this piece or not.
+        """
+        size = members.size
+        self._members = members
+        self._priors = np.array([evidence.stranger_prior, evidence.relative_prior])
+        self._weights = _square(size, np.stack([evidence.stranger, evidence.relative], axis=1))
+        self._told = _square(size, evidence.told.astype(np.int64))
+        self._best = _square(size, np.minimum(evidence.weight, LIMIT))
+        self._apart = _square(size, evidence.veto)
+        self.name = np.arange(size, dtype=np.int64)  # of the cluster of every record
+        self.joins: list[Join] = []
+        for pair in never:
+            one, other = np.searchsorted(members, pair)
+            if max(one, other) < size and (members[one], members[other]) == pair:
+                self._apart[one, other] = self._apart[other, one] = True
+        for high, low in enumerate(np.searchsorted(members, pinned[members]).tolist()):
+            if low != high:
+                self._merge(low, high)
+        self._offers = np.full((size, size), _NEVER)
+        for low in np.unique(self.name):
+            self._offer(low)
 
-    def forbid(self, pairs: Iterable[Pair]) -> None:
-        """Keep the clusters of each pair apart for good, unless they are one already."""
-        for one, other in ((self._name[one], self._name[other]) for one, other in pairs):
-            if one != other:
-                self._forbidden[one].add(other)
-                self._forbidden[other].add(one)
-
-    def pin(self, pairs: Iterable[Pair]) -> None:
-        """Join the clusters of each pair, unless that is forbidden."""
-        for one, other in pairs:
-            low, high = sorted((self._name[one], self._name[other]))
-            if low != high and high not in self._forbidden[low]:
-                self._join(low, high)
-
-    def join_best(self) -> None:
+    def join_best(self, threshold: int) -> None:
         """Join the two clusters of the best weight, ties to the smaller names, until none reaches the threshold."""
-        offers = (self._offer(low, high) for low, row in enumerate(self._between) for high in row if low < high)
-        self._queue = [offer for offer in offers if offer]
-        heapq.heapify(self._queue)
-        while self._queue:
-            offer = heapq.heappop(self._queue)
-            _, low, high = offer
-            if high not in self._between[low] or self._offer(low, high) != offer:
-                continue  # of clusters that have changed since
-            self._join(low, high)
-            for other in self._between[low]:
-                renewed = self._offer(min(low, other), max(low, other))
-                if renewed:
-                    heapq.heappush(self._queue, renewed)
+        while True:
+            low, high = (int(place) for place in np.unravel_index(self._offers.argmax(), self._offers.shape))
+            weight = int(self._offers[low, high])
+            if weight < threshold:
+                return
+            self.joins.append(Join(int(self._members[low]), int(self._members[high]), weight))
+            self._merge(low, high)
+            self._offers[high] = self._offers[:, high] = _NEVER
+            self._offer(low)
 
-    def labels(self) -> Ints:
-        """Return for every record the smallest record of its cluster."""
-        return np.array(self._name, dtype=np.int64)
-
-    def _offer(self, low: int, high: int) -> tuple[float, int, int] | None:
-        """Return the place of two clusters in the queue, if they may join."""
-        one, other = len(self._members[low]), len(self._members[high])
-        total, best = self._between[low][high]
-        weight = BEST_PAIR * best + (1 - BEST_PAIR) * (total / (one * other) + UNWEIGHED)
-        if weight < self._threshold or one + other > LARGEST or high in self._forbidden[low]:
-            return None
-        return -weight, low, high
-
-    def _join(self, low: int, high: int) -> None:
+    def _merge(self, low: int, high: int) -> None:
         """Move everything of cluster ``high`` to cluster ``low``."""
-        for record in self._members[high]:
-            self._name[record] = low
-        self._members[low] += self._members[high]
-        self._members[high] = []
-        mine, theirs = self._between[low], self._between[high]
-        self._between[high] = {}
-        mine.pop(high, None)
-        theirs.pop(low, None)
-        for other, (total, best) in theirs.items():
-            own_total, own_best = mine.get(other, (0, best))
-            mine[other] = self._between[other][low] = (own_total + total, max(own_best, best))
-            del self._between[other][high]
-        for other in self._forbidden[high]:
-            self._forbidden[other].discard(high)
-            self._forbidden[other].add(low)
-        self._forbidden[low] |= self._forbidden[high]
-        self._forbidden[high] = set()
+        self.name[self.name == high] = low
+        for between, combined in (
+            (self._weights, np.add),
+            (self._told, np.add),
+            (self._best, np.maximum),
+            (self._apart, np.logical_or),
+        ):
+            combined(between[low], between[high], out=between[low])
+            between[:, low] = between[low]
+
+    def _offer(self, low: int) -> None:
+        """Weigh a cluster against every other."""
+        mean = self._weights[low] // np.maximum(self._told[low], 1)[:, None]
+        all_pairs = (self._priors + mean.sum(axis=2)).min(axis=1)
+        weight = (self._best[low] + (BEST_PAIR - 1) * all_pairs) // BEST_PAIR
+        weight[self._apart[low]] = _NEVER
+        alive = np.unique(self.name)
+        others = alive[alive != low]
+        self._offers[np.minimum(low, others), np.maximum(low, others)] = weight[others]
+
+
+def _square(size: int, values: NDArray[_Scalar]) -> NDArray[_Scalar]:
+    """Return what stands between any two records, from the values of the sorted pairs."""
+    matrix = np.zeros((size, size, *values.shape[1:]), dtype=values.dtype)
+    low, high = np.triu_indices(size, k=1)
+    matrix[low, high] = matrix[high, low] = values
+    return matrix

@@ -6,7 +6,7 @@ The same whole numbers whoever made the levels: DuckDB for many pairs, or the pr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,18 @@ class Evidence:
         stranger: Ints = self.stranger_prior + self.stranger.sum(axis=1)
         relative: Ints = self.relative_prior + self.relative.sum(axis=1)
         return np.minimum(stranger, relative)
+
+    def where(self, chosen: Bools | Ints | slice) -> Evidence:
+        """Return the chosen pairs, in the order chosen."""
+        return replace(
+            self,
+            left=self.left[chosen],
+            right=self.right[chosen],
+            stranger=self.stranger[chosen],
+            relative=self.relative[chosen],
+            told=self.told[chosen],
+            veto=self.veto[chosen],
+        )
 
 
 def evidence(

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from identity import blocking, clustering
 from identity.comparison import COMPARISONS, Comparison
+from identity.evidence import Evidence, evidence
 from identity.model import Model, Population
 
 MUST_LINK: Final = "must_link"
@@ -219,12 +220,28 @@ def weigh(
     right: clustering.Ints,
     party_type: str,
     population: Population,
-) -> clustering.Edges:
+) -> Evidence:
     """Weigh the given pairs (``left`` < ``right``), whatever they prove."""
+    comparisons = COMPARISONS[party_type]
+    surprises = sorted({level.frequency for one in comparisons for level in one.levels if level.frequency})
+    columns = [f"{one.sql(_left, _right)} AS {one.name}" for one in comparisons]
+    columns += [f"coalesce(a.{name}_surprise, 0)::BIGINT AS {name}_surprise" for name in surprises]
     connection.register("pair_frame", pl.DataFrame({"l": left, "r": right}).cast(pl.Int32).to_arrow())
-    create_edges(connection, "pair_frame", "weighed", party_type, population)
+    pairs = connection.sql(
+        f"SELECT l, r, {', '.join(columns)} FROM pair_frame JOIN record a ON a.i = l JOIN record b ON b.i = r"  # noqa: S608
+    ).to_arrow_table()
     connection.unregister("pair_frame")
-    return _edges_of(connection, "weighed")
+    levels = np.column_stack([pairs[one.name].to_numpy() for one in comparisons])
+    vetoed = [[level.veto for level in one.levels] for one in comparisons]
+    return evidence(
+        pairs["l"].to_numpy().astype(np.int64),
+        pairs["r"].to_numpy().astype(np.int64),
+        levels=levels,
+        surprises={name: pairs[f"{name}_surprise"].to_numpy() for name in surprises},
+        veto=np.logical_or.reduce([np.array(veto)[levels[:, column]] for column, veto in enumerate(vetoed)]),
+        party_type=party_type,
+        population=population,
+    )
 
 
 def _local_decisions(numbered: pl.DataFrame, decisions: pl.DataFrame) -> clustering.Decisions:
