@@ -7,16 +7,18 @@ Every answer ends a task, so that what was known at the time (the weight) is kep
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, exists, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, and_, exists, func, literal_column, or_, select
 
 from canonical_model import content
 from canonical_model.schema import Kind
+from foundation.errors import NotFound, Problem
 from store import bulk
-from store.tables import KIND_NUMBERS, crosswalk, decision, edge, party_reference, source_record, task
+from store.tables import KIND_NUMBERS, crosswalk, decision, edge, party_reference, source, source_record, task
 
 MUST_LINK, NEVER_LINK = "must_link", "never_link"
 OPEN, DONE, WITHDRAWN = "open", "done", "withdrawn"
@@ -24,6 +26,7 @@ OPEN, DONE, WITHDRAWN = "open", "done", "withdrawn"
 _ONE, _OTHER = crosswalk.alias("one"), crosswalk.alias("other")
 _ENTITIES = (_ONE.c.entity_id.label("entity_a"), _OTHER.c.entity_id.label("entity_b"))
 _RECORD_A, _RECORD_B = source_record.alias("record_a"), source_record.alias("record_b")
+_SOURCE_A, _SOURCE_B = source.alias("source_a"), source.alias("source_b")
 
 
 # What there is to ask about -------------------------------------------------------------------------------------
@@ -75,11 +78,14 @@ def recorded(connection: Connection, records: pl.Series) -> pl.DataFrame:
     return bulk.frame(connection, statement.where(bulk.among(connection, columns.record_no, records)))
 
 
-def must_links_apart(connection: Connection, records: pl.Series | None = None) -> pl.DataFrame:
+def must_links_apart(
+    connection: Connection, asked_for: Sequence[str], records: pl.Series | None = None
+) -> pl.DataFrame:
     """Return the must-links whose records are in different entities, unless that was asked and answered.
 
     Args:
         connection: to the store.
+        asked_for: the reasons of the tasks that ask about such.
         records: as in ``pairs_apart``.
 
     Returns:
@@ -88,8 +94,9 @@ def must_links_apart(connection: Connection, records: pl.Series | None = None) -
     """
     columns = decision.c
     asked = exists().where(
-        task.c.a == columns.a, task.c.b == columns.b, task.c.state == DONE, task.c.ended_at > columns.decided_at
-    )
+        task.c.a == columns.a, task.c.b == columns.b, task.c.state == DONE, task.c.reason.in_(asked_for),
+        task.c.ended_at >= columns.decided_at,
+    )  # fmt: skip
     statement = (
         select(columns.a, columns.b, edge.c.weight, *_ENTITIES, _RECORD_A.c.content.label("content_a"),
                _RECORD_B.c.content.label("content_b"))
@@ -198,3 +205,146 @@ def ask(connection: Connection, questions: pl.DataFrame, *, now: datetime, actor
         state=pl.lit(OPEN), created_at=pl.lit(now, bulk.MOMENT), actor=pl.lit(actor)
     )
     bulk.insert(connection, task, asked)
+
+
+def tasks(
+    connection: Connection, *, kinds: Sequence[str] = (), state: str = OPEN, limit: int | None = None
+) -> pl.DataFrame:
+    """Return tasks, the most urgent first; ended ones latest first.
+
+    Columns: task_id, kind, state, reason, weight, priority, evidence, created_at, ended_at, ended_by, a, b, and for
+    each of the two records data_source_a, record_id_a, entity_a (null: in none), …_b; of a task that a decision
+    ended also decision (must_link, never_link) and said (its reason).
+    """
+    order = (task.c.priority.desc(), task.c.task_id) if state == OPEN else (task.c.ended_at.desc(), task.c.task_id)
+    statement = _tasks().where(task.c.state == literal_column(f"'{state}'")).order_by(*order).limit(limit)
+    return bulk.frame(connection, statement.where(task.c.kind.in_(kinds)) if kinds else statement)
+
+
+def one_task(connection: Connection, task_id: int) -> dict[str, Any]:
+    """Return a task with the columns of ``tasks``.
+
+    Raises:
+        NotFound: there is no such task.
+    """
+    found = bulk.frame(connection, _tasks().where(task.c.task_id == task_id))
+    if found.is_empty():
+        raise NotFound(Problem(message=f"there is no task {task_id}", remedy="see which there are: voeg tasks list"))
+    return found.row(0, named=True)
+
+
+def count_open(connection: Connection, kinds: Sequence[str] = ()) -> int:
+    """Return how many tasks are open, of some kinds or of all."""
+    statement = select(func.count()).select_from(task).where(task.c.state == literal_column(f"'{OPEN}'"))
+    return connection.scalar(statement.where(task.c.kind.in_(kinds)) if kinds else statement) or 0
+
+
+def contents(connection: Connection, records: Sequence[int]) -> dict[int, str]:
+    """Return the newest canonical content (JSON) of records that are live, by record_no."""
+    columns = source_record.c
+    statement = select(columns.record_no, columns.content).where(columns.record_no.in_(records), ~columns.deleted)
+    return {row.record_no: row.content for row in connection.execute(statement)}
+
+
+def _tasks() -> Select[Any]:
+    a, b = task.c.a, task.c.b
+    return (
+        select(
+            task.c.task_id, task.c.kind, task.c.state, task.c.reason, task.c.weight, task.c.priority, task.c.evidence,
+            task.c.created_at, task.c.ended_at, task.c.ended_by, a, b,
+            _SOURCE_A.c.name.label("data_source_a"), _RECORD_A.c.record_id.label("record_id_a"),
+            _ONE.c.entity_id.label("entity_a"), _SOURCE_B.c.name.label("data_source_b"),
+            _RECORD_B.c.record_id.label("record_id_b"), _OTHER.c.entity_id.label("entity_b"),
+            decision.c.kind.label("decision"), decision.c.reason.label("said"),
+        )
+        .join(_RECORD_A, _RECORD_A.c.record_no == a).join(_SOURCE_A, _SOURCE_A.c.source_no == _RECORD_A.c.source_no)
+        .join(_RECORD_B, _RECORD_B.c.record_no == b).join(_SOURCE_B, _SOURCE_B.c.source_no == _RECORD_B.c.source_no)
+        .outerjoin(_ONE, _ONE.c.record_no == a).outerjoin(_OTHER, _OTHER.c.record_no == b)
+        .outerjoin(decision, and_(decision.c.a == a, decision.c.b == b, decision.c.decided_at == task.c.ended_at))
+    )  # fmt: skip
+
+
+# Decisions ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What somebody decided about two records, and still stands."""
+
+    a: int  # record_no, the smaller
+    b: int
+    kind: str  # must_link, never_link
+    author: str
+    decided_at: datetime
+    task_id: int | None  # the question that it answered
+
+
+def end(connection: Connection, task_id: int, *, by: str, now: datetime, evidence: str | None) -> bool:
+    """End an open task; return False when it is not open."""
+    values: dict[str, object] = {"state": DONE, "ended_at": now, "ended_by": by, "evidence": evidence}
+    this = and_(task.c.task_id == task_id, task.c.state == OPEN)
+    return connection.execute(task.update().where(this).values(values)).rowcount == 1
+
+
+def reopen(connection: Connection, task_id: int, *, by: str, now: datetime, evidence: str | None) -> None:
+    """Open an ended task again; where the same is asked anew already, it is withdrawn instead."""
+    this = task.c.task_id == task_id
+    a, b, kind = connection.execute(select(task.c.a, task.c.b, task.c.kind).where(this)).one()
+    same = and_(task.c.a == a, task.c.b == b, task.c.kind == kind, task.c.state == OPEN)
+    asked_anew = connection.scalar(select(task.c.task_id).where(same)) is not None
+    opened = {"state": OPEN, "ended_at": None, "ended_by": None}
+    ended = {"state": WITHDRAWN, "ended_at": now, "ended_by": by}
+    connection.execute(task.update().where(this).values(evidence=evidence, **(ended if asked_anew else opened)))
+
+
+def decide(connection: Connection, a: int, b: int, kind: str, *, author: str, reason: str, now: datetime) -> None:
+    """Write down a decision about two records; what was decided about the very same two before is revoked by it."""
+    former = and_(decision.c.a == a, decision.c.b == b, decision.c.revoked_at.is_(None))
+    connection.execute(decision.update().where(former).values(revoked_at=now, revoked_by=author))
+    connection.execute(decision.insert().values(a=a, b=b, kind=kind, author=author, reason=reason, decided_at=now))
+
+
+def revoke(connection: Connection, a: int, b: int, decided_at: datetime, *, by: str, now: datetime) -> bool:
+    """Revoke a decision, so that the one that it revoked stands again; return False when it does not stand."""
+    pair = and_(decision.c.a == a, decision.c.b == b)
+    this = and_(pair, decision.c.decided_at == decided_at, decision.c.revoked_at.is_(None))
+    if connection.execute(decision.update().where(this).values(revoked_at=now, revoked_by=by)).rowcount != 1:
+        return False
+    former = and_(pair, decision.c.revoked_at == decided_at)
+    connection.execute(decision.update().where(former).values(revoked_at=None, revoked_by=None))
+    return True
+
+
+def standing(connection: Connection, one: Sequence[int], other: Sequence[int], kind: str) -> list[Decision]:
+    """Return the decisions of a kind that stand between records of the one and of the other, in their order."""
+    columns = decision.c
+    between = or_(
+        and_(columns.a.in_(one), columns.b.in_(other)),
+        and_(columns.a.in_(other), columns.b.in_(one)),
+    )
+    asked = and_(task.c.a == columns.a, task.c.b == columns.b, task.c.ended_at == columns.decided_at)
+    statement = (
+        select(columns.a, columns.b, columns.kind, columns.author, columns.decided_at, task.c.task_id)
+        .outerjoin(task, asked)
+        .where(_stands(kind), between)
+        .order_by(columns.decision_id)
+    )
+    return [Decision(**row) for row in connection.execute(statement).mappings()]
+
+
+def decided_pairs(connection: Connection) -> pl.DataFrame:
+    """Return what stands decided: a, b, kind (must_link, never_link), weight.
+
+    The weight (1/1000 bit) is the pair's by the model of now, or else what it was when it was asked about; null: less
+    than the review threshold.
+    """
+    columns = decision.c
+    statement = (
+        select(columns.a, columns.b, columns.kind, func.coalesce(edge.c.weight, task.c.weight).label("weight"))
+        .select_from(decision)
+        .outerjoin(edge, and_(edge.c.a == columns.a, edge.c.b == columns.b))
+        .outerjoin(task, and_(task.c.a == columns.a, task.c.b == columns.b, task.c.ended_at == columns.decided_at))
+        .where(columns.revoked_at.is_(None))
+        .order_by(columns.decision_id)
+    )
+    return bulk.frame(connection, statement)

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from enum import StrEnum
+from typing import Any, Final, Literal
 
 import polars as pl
 from sqlalchemy import Connection
 
+from canonical_model.schema import SENSITIVE_IDENTIFIERS
+from foundation.errors import StoreError, VoegError
 from identity import questions
-from store import stewarding
+from store import stewarding, work
+from store.engine import Store
+from store.stewarding import MUST_LINK, NEVER_LINK, Decision
 
 RECENT: Final = timedelta(days=90)
 """How long a contact makes a question more urgent."""
 
 _KINDS: Final = tuple(kind.value for kind in questions.Kind)
+_OVERRULED: Final = (questions.Reason.OVERRULED.value, questions.Reason.PARTY_TYPE.value)
 _STATED: Final = ("reason", "weight", "priority", "evidence")
 
 
@@ -68,7 +76,7 @@ def _questions(connection: Connection, around: pl.Series | None, *, link_thresho
     pairs = stewarding.pairs_apart(connection, around)
     answers = stewarding.answers(connection, around)
     recorded = stewarding.recorded(connection, questions.answered_records(pairs, answers))
-    must_links = stewarding.must_links_apart(connection, around)
+    must_links = stewarding.must_links_apart(connection, _OVERRULED, around)
     asked = questions.ask(pairs, answers, recorded, must_links, link_threshold=link_threshold)
     entities = pl.concat([asked["entity_a"], asked["entity_b"]]).unique()
     impact = stewarding.impact(connection, entities, now=now, recent=RECENT)
@@ -80,3 +88,217 @@ def _questions(connection: Connection, around: pl.Series | None, *, link_thresho
         priority=questions.priority(*(pl.col(name) for name in names)),
         evidence=pl.struct(names).struct.json_encode(),
     )
+
+
+# What stewards see ----------------------------------------------------------------------------------------------
+
+
+class Answer(StrEnum):
+    """What a steward says of two records."""
+
+    SAME = "same"
+    DIFFERENT = "different"
+    UNSURE = "unsure"  # looked, and cannot tell
+
+
+State = Literal["open", "done", "withdrawn"]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One of the two source records of a question."""
+
+    record_no: int
+    data_source: str
+    record_id: str
+    entity_id: int | None  # None: it is gone, or was not resolved yet
+
+    def __str__(self) -> str:
+        """Name it as the command line takes it."""
+        return f"{self.data_source}/{self.record_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A question about two source records, and what became of it."""
+
+    task_id: int
+    kind: str  # see identity.questions.Kind
+    reason: str  # see identity.questions.Reason
+    state: State
+    priority: int  # uncertainty times impact; the larger, the more urgent
+    weight: int | None  # of the pair, 1/1000 bit; None: less than the review threshold
+    a: Record
+    b: Record
+    impact: Mapping[str, int]  # records, active_products, recent_contacts of both customers together
+    created_at: datetime
+    ended_at: datetime | None
+    ended_by: str | None
+    answer: Answer | None  # of one that is done
+    said: str | None = field(repr=False)  # the steward's reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """The most urgent tasks, or those that ended last."""
+
+    tasks: tuple[Task, ...]
+    open: int  # open tasks of these kinds altogether
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A task with what its two records say."""
+
+    task: Task
+    a: dict[str, Any] | None = field(repr=False)  # canonical content; None: the record is gone
+    b: dict[str, Any] | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """What came of an answer."""
+
+    task: Task
+    against: tuple[Decision, ...]  # decisions of before between the same customers that say otherwise
+
+
+def tasks(store: Store, *, kinds: tuple[str, ...] = (), state: State = "open", limit: int | None = None) -> Listed:
+    """Return tasks: open ones by urgency, ended ones latest first."""
+    with store.read() as connection:
+        found = stewarding.tasks(connection, kinds=kinds, state=state, limit=limit)
+        waiting = stewarding.count_open(connection, kinds)
+    return Listed(tasks=tuple(_task(row) for row in found.iter_rows(named=True)), open=waiting)
+
+
+def show(store: Store, task_id: int, *, sensitive: bool = False) -> Shown:
+    """Return a task with what its two records say.
+
+    Args:
+        store: the store.
+        task_id: number of the task.
+        sensitive: whether the reader may see sensitive values; only their last characters are shown otherwise.
+
+    Raises:
+        NotFound: there is no such task.
+    """
+    with store.read() as connection:
+        found = _task(stewarding.one_task(connection, task_id))
+        texts = stewarding.contents(connection, (found.a.record_no, found.b.record_no))
+
+    def side(record: Record) -> dict[str, Any] | None:
+        if record.record_no not in texts:
+            return None
+        content: dict[str, Any] = json.loads(texts[record.record_no])
+        return content if sensitive else _masked(content)
+
+    return Shown(task=found, a=side(found.a), b=side(found.b))
+
+
+# What stewards decide -------------------------------------------------------------------------------------------
+
+
+def decide(store: Store, task_id: int, answer: Answer, *, author: str, reason: str, now: datetime) -> Decided:
+    """Write down what a steward says of a question; the next resolve applies it.
+
+    The answer is a fact about the two records of the task: whatever is computed anew, it holds until it is undone.
+    *Unsure* binds nothing; the question is not asked again without new evidence.
+
+    Raises:
+        NotFound: there is no such task.
+        StoreError: it was answered or withdrawn before.
+        VoegError: the reason is empty.
+    """
+    if not reason.strip():
+        raise VoegError("a decision needs a reason", remedy="say how you know, for those who will ask")
+    with store.write() as connection:
+        before = _task(row := stewarding.one_task(connection, task_id))
+        evidence = _evidence(row, unsure=reason.strip()) if answer is Answer.UNSURE else row["evidence"]
+        if not stewarding.end(connection, task_id, by=author, now=now, evidence=evidence):
+            raise _ended(before)
+        against: list[Decision] = []
+        if answer is not Answer.UNSURE:
+            kind, other = (MUST_LINK, NEVER_LINK) if answer is Answer.SAME else (NEVER_LINK, MUST_LINK)
+            a, b = before.a.record_no, before.b.record_no
+            stewarding.decide(connection, a, b, kind, author=author, reason=reason.strip(), now=now)
+            one, two = (stewarding.surroundings(connection, pl.Series([record])).to_list() for record in (a, b))
+            against = stewarding.standing(connection, one, two, other)
+            work.add(connection, pl.Series([a, b]))
+        after = _task(stewarding.one_task(connection, task_id))
+    return Decided(task=after, against=tuple(against))
+
+
+def undo(store: Store, task_id: int, *, author: str, now: datetime) -> Task:
+    """Take the answer to a question back, and ask it again; the next resolve goes by what was decided before it.
+
+    Raises:
+        NotFound: there is no such task.
+        StoreError: it was not answered, or a later decision about the same records took the place of its answer.
+    """
+    with store.write() as connection:
+        before = _task(row := stewarding.one_task(connection, task_id))
+        a, b = before.a.record_no, before.b.record_no
+        if before.state != stewarding.DONE or before.ended_at is None:
+            raise StoreError(f"task {task_id} was not answered: it is {before.state}")
+        binds = before.answer in (Answer.SAME, Answer.DIFFERENT)
+        if binds and not stewarding.revoke(connection, a, b, before.ended_at, by=author, now=now):
+            raise StoreError(
+                f"a later decision took the place of the answer to task {task_id}",
+                remedy="undo that one: voeg tasks list --state done",
+            )
+        stewarding.reopen(connection, task_id, by=author, now=now, evidence=_evidence(row))
+        work.add(connection, pl.Series([a, b]))
+        return _task(stewarding.one_task(connection, task_id))
+
+
+def _ended(task: Task) -> StoreError:
+    if task.state == stewarding.WITHDRAWN:
+        return StoreError(
+            f"task {task.task_id} is no question any more: it was withdrawn", remedy="see what is: voeg tasks list"
+        )
+    answered = f"task {task.task_id} was answered '{task.answer}' by {task.ended_by} on {task.ended_at:%Y-%m-%d}"
+    return StoreError(answered, remedy=f"to answer it otherwise: voeg tasks undo {task.task_id}")
+
+
+_ANSWERS: Final = {MUST_LINK: Answer.SAME, NEVER_LINK: Answer.DIFFERENT}
+
+
+def _task(row: Mapping[str, Any]) -> Task:
+    evidence: dict[str, Any] = json.loads(row["evidence"] or "{}")
+    unsure = evidence.pop(_UNSURE, None)
+    answer = _ANSWERS.get(row["decision"])
+    if row["state"] == stewarding.DONE and unsure is not None:
+        answer = Answer.UNSURE
+    return Task(
+        **{name: row[name] for name in ("task_id", "kind", "reason", "state", "priority", "weight")},
+        a=Record(row["a"], row["data_source_a"], row["record_id_a"], row["entity_a"]),
+        b=Record(row["b"], row["data_source_b"], row["record_id_b"], row["entity_b"]),
+        impact=evidence,
+        **{name: row[name] for name in ("created_at", "ended_at", "ended_by")},
+        answer=answer,
+        said=unsure or row["said"],
+    )
+
+
+_UNSURE: Final = "unsure"  # in a task's evidence: why the steward could not tell
+
+
+def _evidence(row: Mapping[str, Any], **more: str) -> str:
+    """Return a task's evidence with more, or without what an answer added."""
+    kept = {name: value for name, value in json.loads(row["evidence"] or "{}").items() if name != _UNSURE}
+    return json.dumps({**kept, **more}, ensure_ascii=False, separators=(",", ":"))
+
+
+def _masked(content: dict[str, Any]) -> dict[str, Any]:
+    """Return canonical content in which sensitive identifiers show only how they end."""
+    identifiers = [
+        {**each, "value": _ending(each["value"])}
+        if each.get("type") in SENSITIVE_IDENTIFIERS and each.get("value")
+        else each
+        for each in content.get("identifiers", ())
+    ]
+    return {**content, "identifiers": identifiers} if identifiers else content
+
+
+def _ending(value: str) -> str:
+    return "…" + (value[-3:] if len(value) > 6 else "")
