@@ -13,14 +13,25 @@ functions as in bulk: the result is that of linking everything anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from functools import partial
+from typing import Final, NamedTuple, Protocol
 
+import numpy as np
 import polars as pl
 
-from identity import packing
+from identity import blocking, clustering, components, packing
+from identity.comparison import COMPARISONS
+from identity.linking import MUST_LINK, NEVER_LINK
 from identity.model import Model
+from identity.scoring import Record, Scorer
+
+Pair = tuple[int, int]
+Found = tuple[int, bool]
+"""Weight of a pair in 1/1000 bit, and whether it has a veto."""
+
+_CEILINGS: Final = {rule.name: rule.ceiling for rules in blocking.RULES.values() for rule in rules}
 
 
 class Placed(NamedTuple):
@@ -109,8 +120,10 @@ class Matcher:
     """Matches changes by one model version."""
 
     def __init__(self, model: Model, index: Index) -> None:
+        """Take the model, and where records, keys and edges are."""
         self._model = model
         self._index = index
+        self._scorers = {party_type: Scorer(model, party_type) for party_type in COMPARISONS}
 
     def match(self, changes: Sequence[Change], *, at_most: int | None = 50) -> Matched | Pending:
         """Find, score and decide.
@@ -120,4 +133,311 @@ class Matcher:
                 written.
             at_most: how many records may hang together; None: it always decides.
         """
-        raise NotImplementedError
+        records = _Records(self._model, self._index, changes)
+        keys = _Keys(self._model, self._index, records)
+        if at_most is not None and len(keys.crossing) > at_most:
+            return Pending(records=len(keys.crossing))
+        edges = self._edges(records, keys)
+        groups = _Groups(self._index, records, edges, self._model.link_threshold)
+        if not groups.close(at_most):
+            return Pending(records=len(groups.members))
+        clusters, conflicts = self._decide(records, groups)
+        return Matched(
+            keys_gone=keys.gone,
+            keys_new=keys.new,
+            features_gone=[number for number in records.before if number in records.gone],
+            features_new=records.written,
+            edges_gone=[pair for pair in edges.old if pair not in edges.new],
+            edges_new=[Edge(*pair, *found) for pair, found in edges.new.items() if edges.old.get(pair) != found],
+            clusters=clusters,
+            conflicts=conflicts,
+        )
+
+    def _edges(self, records: _Records, keys: _Keys) -> _Edges:
+        """Score every pair that a record with other keys or features makes now."""
+        dirty = {*records.altered, *keys.crossing}
+        old = {(a, b): (weight, bool(veto)) for a, b, weight, veto in self._index.edges(list(dirty))}
+        records.load(dirty)
+        candidates = keys.candidates([number for number in dirty if number in records])
+        records.load({other for others in candidates.values() for other in others})
+        new: dict[Pair, Found] = {}
+        done: set[int] = set()
+        for number, others in candidates.items():
+            record = records[number]
+            scorer = self._scorers[record.party_type]
+            sought = scorer.sought(record)
+            done.add(number)
+            for other in others - done:
+                found = scorer.weight(sought, records[other], self._model.review_threshold)
+                if found:
+                    new[(number, other) if number < other else (other, number)] = found
+        return _Edges(dirty, old, new)
+
+    def _decide(self, records: _Records, groups: _Groups) -> tuple[list[Placed], list[Conflict]]:
+        """Cut the groups into clusters."""
+        placed: list[Placed] = []
+        conflicts = groups.crossed_decisions()
+        for party_type, scorer in self._scorers.items():
+            chosen = [number for number in groups.concerned() if records[number].party_type == party_type]
+            chosen.sort(key=lambda number: (records[number].key, number))
+            if not chosen:
+                continue
+            partition = clustering.partition(
+                nodes=len(chosen),
+                edges=groups.edges_among(chosen),
+                decisions=groups.decisions_among(chosen),
+                threshold=self._model.link_threshold,
+                weigh=partial(scorer.evidence, [records[number] for number in chosen]),
+            )
+            placed += [
+                Placed(number, chosen[label], records[number].key)
+                for number, label in zip(chosen, partition.label.tolist(), strict=True)
+                if number in groups.members
+            ]
+            refused = partition.refused
+            conflicts += [
+                Conflict(chosen[left], chosen[right], weight, reason)
+                for left, right, weight, reason in zip(
+                    refused.left.tolist(),
+                    refused.right.tolist(),
+                    refused.weight.tolist(),
+                    partition.reasons,
+                    strict=True,
+                )
+            ]
+        return placed, conflicts
+
+
+class _Records:
+    """The records that a call has met, as they are after the changes."""
+
+    def __init__(self, model: Model, index: Index, changes: Sequence[Change]) -> None:
+        """Compare the changes with what there is."""
+        self._model = model
+        self._index = index
+        numbers = [change.record_no for change in changes]
+        self.changed = numbers
+        stored = {number: (key, content) for number, key, content in index.features(numbers)}
+        self.before = {number: Record(content, key, model) for number, (key, content) in stored.items()}
+        self.gone = {change.record_no for change in changes if change.content is None}
+        self._known: dict[int, Record | None] = dict.fromkeys(self.gone)
+        self.altered: list[int] = []  # with other features, new, or gone
+        self.written: list[tuple[int, int, str]] = []  # record_no, key, content: of those that live
+        for number, key, content in ((change.record_no, change.key, change.content) for change in changes):
+            if content is not None:
+                self._known[number] = Record(content, key, model)
+            if stored.get(number) != (None if content is None else (key, content)):
+                self.altered.append(number)
+                if content is not None:
+                    self.written.append((number, key, content))
+
+    def __contains__(self, number: int) -> bool:
+        """Whether a loaded record lives."""
+        return self._known.get(number) is not None
+
+    def __getitem__(self, number: int) -> Record:
+        """Return a loaded record that lives."""
+        record = self._known[number]
+        if record is None:
+            raise KeyError(number)
+        return record
+
+    def load(self, numbers: Collection[int]) -> None:
+        """Read the records that weren't met yet."""
+        missing = set(numbers).difference(self._known)
+        if missing:
+            self._known.update(dict.fromkeys(missing))
+            for number, key, content in self._index.features(list(missing)):
+                self._known[number] = Record(content, key, self._model)
+
+
+class _Keys:
+    """The blocking keys of records that a call has met, and who has them, as they are after the changes."""
+
+    def __init__(self, model: Model, index: Index, records: _Records) -> None:
+        """Find the keys that the changes take and give, and the records of those that cross their ceiling by it."""
+        self._common = model.common_keys
+        self._index = index
+        self._records = records
+        self._of: dict[int, set[int]] = {}  # by live record
+        self._ceiling: dict[int, int] = {}  # of every key met
+        self._holders: dict[int, set[int]] = {}  # of every key met; none of one that makes no candidates
+        self._taken: dict[int, set[int]] = {}
+        self._given: dict[int, set[int]] = {}
+        for number in records.altered:
+            old = self._keys(records.before[number]) if number in records.before else set()
+            now = self._of[number] = self._keys(records[number]) if number in records else set()
+            for key in old - now:
+                self._taken.setdefault(key, set()).add(number)
+            for key in now - old:
+                self._given.setdefault(key, set()).add(number)
+        self.crossing: set[int] = set()
+        """Records that are not altered, but have a key that begins or ceases to make candidates."""
+        self._meet(self._ceiling)
+        self.crossing.difference_update(records.altered)
+
+    @property
+    def gone(self) -> list[tuple[int, int]]:
+        """Hash and record_no of the keys that altered records have no more."""
+        return [(key, number) for key, numbers in self._taken.items() for number in numbers]
+
+    @property
+    def new(self) -> list[tuple[int, int]]:
+        """Hash and record_no of the keys that altered records didn't have."""
+        return [(key, number) for key, numbers in self._given.items() for number in numbers]
+
+    def candidates(self, numbers: Collection[int]) -> dict[int, set[int]]:
+        """Return, for each of these live records, the others that it has a key in common with."""
+        self._records.load(numbers)
+        for number in numbers:
+            if number not in self._of:
+                self._of[number] = self._keys(self._records[number])
+        self._meet({key for number in numbers for key in self._of[number]}.difference(self._holders))
+        nobody: set[int] = set()
+        return {
+            number: nobody.union(*(self._holders[key] for key in self._of[number])) - {number} for number in numbers
+        }
+
+    def _keys(self, record: Record) -> set[int]:
+        """Return the keys of a record but those that the model knows as common."""
+        found: set[int] = set()
+        party_type = record.party_type
+        for rule, hashes in blocking.keys(record, party_type).items():
+            ceiling = _CEILINGS[rule]
+            for key in hashes:
+                self._ceiling[key] = ceiling
+            found.update(hashes)
+        return found - self._common
+
+    def _meet(self, keys: Collection[int]) -> None:
+        """Find out who has these keys."""
+        # Read enough of the records of each key to know on which side of its ceiling it is after all changes.
+        most = max(_CEILINGS.values()) + len(self._records.altered) + 1
+        stored = dict(self._index.holders([key for key in keys if key not in self._common], most))
+        for key in keys:
+            before = set(stored.get(key, ()))
+            after = (before - self._taken.get(key, set())) | self._given.get(key, set())
+            is_over = len(after) > self._ceiling[key]
+            if is_over != (len(before) > self._ceiling[key]):
+                self.crossing |= before | after
+            self._holders[key] = set() if is_over else after
+
+
+class _Edges(NamedTuple):
+    """The pairs of the records that are scored anew."""
+
+    dirty: set[int]  # those records, gone ones among them
+    old: dict[Pair, Found]
+    new: dict[Pair, Found]
+
+
+class _Groups:
+    """Records that links connect, as far as the changes reach."""
+
+    def __init__(self, index: Index, records: _Records, edges: _Edges, threshold: int) -> None:
+        """Begin with the changed records, and those that were linked with them."""
+        self._index = index
+        self._records = records
+        self._edges = edges
+        self._threshold = threshold
+        self._between: dict[Pair, Found] = dict(edges.new)  # every edge of a member
+        self._decisions: set[tuple[int, int, str]] = set()  # every decision about a member
+        self.members: set[int] = set()
+
+    def close(self, at_most: int | None) -> bool:
+        """Add what hangs together with them; give up when that is more than ``at_most``, and say so."""
+        frontier = self._begin()
+        while frontier:
+            self._records.load(frontier)
+            frontier = {number for number in frontier if number in self._records}
+            self.members |= frontier
+            frontier = self._neighbours(frontier) - self.members
+            if at_most is not None and self._largest() > at_most:
+                return False
+        return True
+
+    def concerned(self) -> set[int]:
+        """Return the members, and the records that a veto keeps from being linked with them."""
+        linking = (pair for pair, (weight, _) in self._between.items() if weight >= self._threshold)
+        outside = {number for pair in linking for number in pair}
+        self._records.load(outside)
+        return self.members | outside
+
+    def edges_among(self, chosen: Sequence[int]) -> clustering.Edges:
+        """Return the edges of these records, named by their position."""
+        place = {number: position for position, number in enumerate(chosen)}
+        rows = [
+            (*sorted((place[a], place[b])), weight, veto)
+            for (a, b), (weight, veto) in self._between.items()
+            if a in place and b in place
+        ]
+        left, right, weight, veto = np.array(rows, dtype=np.int64).reshape(-1, 4).T
+        return clustering.Edges(left, right, weight, veto.astype(bool))
+
+    def decisions_among(self, chosen: Sequence[int]) -> clustering.Decisions:
+        """Return the decisions about pairs of these records, named by their position."""
+        place = {number: position for position, number in enumerate(chosen)}
+
+        def pairs(wanted: str) -> list[Pair]:
+            found = (
+                sorted((place[a], place[b]))
+                for a, b, kind in self._decisions
+                if kind == wanted and a in place and b in place
+            )
+            return sorted({(low, high) for low, high in found})
+
+        return clustering.Decisions(must_link=pairs(MUST_LINK), never_link=pairs(NEVER_LINK))
+
+    def crossed_decisions(self) -> list[Conflict]:
+        """Return the must-links between a person and an organisation: they are never one party."""
+        return [
+            Conflict(a, b, None, "party_type")
+            for a, b, kind in sorted(self._decisions)
+            if kind == MUST_LINK and self._live(a, b) and not self._alike(a, b)
+        ]
+
+    def _begin(self) -> set[int]:
+        """Return the changed records, those scored anew, and those that were linked with them before."""
+        linked = (pair for pair, found in self._edges.old.items() if self._is_link(found))
+        decided = self._index.decisions(list(self._edges.dirty))
+        return {
+            *self._records.changed,
+            *self._edges.dirty,
+            *(number for pair in linked for number in pair),
+            *(number for a, b, kind in decided if kind == MUST_LINK for number in (a, b)),
+        }
+
+    def _neighbours(self, frontier: set[int]) -> set[int]:
+        """Return the records that the members are linked with now."""
+        for a, b, weight, veto in self._index.edges(list(frontier - self._edges.dirty)):
+            if a not in self._edges.dirty and b not in self._edges.dirty:
+                self._between[a, b] = weight, bool(veto)
+        decided = self._index.decisions(list(frontier))
+        self._records.load({number for a, b, _ in decided for number in (a, b)})
+        self._decisions.update(decided)
+        return {number for pair in self._links() for number in pair}
+
+    def _links(self) -> list[Pair]:
+        """Return the pairs that hang together."""
+        return [pair for pair, found in self._between.items() if self._is_link(found)] + [
+            (a, b) for a, b, kind in self._decisions if kind == MUST_LINK and self._live(a, b) and self._alike(a, b)
+        ]
+
+    def _largest(self) -> int:
+        """Return how many records hang together, at most."""
+        if len(self.members) <= 1:
+            return len(self.members)
+        numbers = np.array(sorted(self.members), dtype=np.int64)
+        pairs = np.array([pair for pair in self._links() if self.members.issuperset(pair)], dtype=np.int64)
+        left, right = np.searchsorted(numbers, pairs.reshape(-1, 2)).T
+        return int(np.bincount(components.label(numbers.size, left, right)).max())
+
+    def _is_link(self, found: Found) -> bool:
+        weight, veto = found
+        return weight >= self._threshold and not veto
+
+    def _live(self, a: int, b: int) -> bool:
+        return a in self._records and b in self._records
+
+    def _alike(self, a: int, b: int) -> bool:
+        return self._records[a].party_type == self._records[b].party_type

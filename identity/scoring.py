@@ -1,0 +1,181 @@
+"""Pairs scored in process: what a model sees of a record, and what two records prove; equal to bulk's SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from identity import packing
+from identity.comparison import COMPARISONS, Value
+from identity.evidence import Evidence, Ints, evidence
+from identity.model import Model
+
+_OUT_OF_REACH: Final = -(2**40)
+"""Weight of a level that a record can't have with any other."""
+
+_KEY_BITS: Final = 2**64 - 1
+
+
+class Record(dict[str, Value]):
+    """The features of one record as a model sees them; each is read when it is first asked for.
+
+    Generic values are left out, and a gender that the record doesn't tell is taken from its given name where the model
+    knows that.
+    """
+
+    __slots__ = ("_model", "_texts", "key")
+
+    def __init__(self, content: str, key: int, model: Model) -> None:
+        """Take packed features, and the record's key with its bits as a signed number."""
+        super().__init__()
+        self.key = key & _KEY_BITS
+        self._texts = packing.fields(content)
+        self._model = model
+
+    @property
+    def party_type(self) -> str:
+        """Whether a person or an organisation."""
+        return str(self["party_type"])
+
+    def __missing__(self, name: str) -> Value:
+        """Read a feature."""
+        value = packing.read(self._texts, name)
+        generic = self._model.generic.get(name)
+        if generic and value is not None:
+            if isinstance(value, str):
+                value = None if value in generic else value
+            else:
+                value = [one for one in value if one not in generic] or None
+        if name == "gender" and value is None:
+            given = self["given"]
+            value = self._model.genders.get(given) if isinstance(given, str) else None
+        self[name] = value
+        return value
+
+    def surprise(self, name: str) -> int | None:
+        """Return how surprising the value of a feature is, in 1/1000 bit; None where the record doesn't tell."""
+        value = self[name]
+        if not isinstance(value, str):
+            return None
+        table = self._model.frequencies[name]
+        return table.surprise.get(value, table.unseen)
+
+
+class _Step(NamedTuple):
+    """A comparison, with what each of its levels adds to a pair's weights, by number."""
+
+    level: Callable[[Mapping[str, Value], Mapping[str, Value]], int]
+    stranger: tuple[int, ...]
+    relative: tuple[int, ...]
+    veto: tuple[bool, ...]
+    frequency: tuple[str | None, ...]  # the feature of which the shared value's surprise comes on top
+    by_frequency: bool  # whether there is one
+
+
+class Sought(NamedTuple):
+    """A record of which pairs are scored, with the most that each comparison can add to them."""
+
+    record: Record
+    stranger: int  # prior and all comparisons at their best
+    relative: int
+    steps: Sequence[tuple[_Step, tuple[int, ...], int, int]]  # with weights against strangers, and the best of both
+
+
+class Scorer:
+    """Scores pairs of one party type by one model."""
+
+    def __init__(self, model: Model, party_type: str) -> None:
+        """Take the weights from the model."""
+        self._model = model
+        self._party_type = party_type
+        self._population = population = model.populations[party_type]
+        steps = []
+        for one in COMPARISONS[party_type]:
+            weights = {level.name: level for level in population.comparisons[one.name]}
+            known = [weights.get(level.name) for level in one.levels]  # missing levels have no weight
+            steps.append(
+                _Step(
+                    level=one.level,
+                    stranger=tuple(level.stranger if level else 0 for level in known),
+                    relative=tuple(level.relative if level else 0 for level in known),
+                    veto=tuple(level.veto for level in one.levels),
+                    frequency=tuple(level.frequency for level in one.levels),
+                    by_frequency=any(level.frequency for level in one.levels),
+                )
+            )
+        # What tells strangers apart best comes first, so that most pairs are given up after a step or two.
+        self._steps = sorted(steps, key=lambda step: min(step.stranger) - max(step.stranger))
+
+    def sought(self, record: Record) -> Sought:
+        """Look up the most that a pair with the record can come to.
+
+        A level by frequency means that both have the same value: its weight is known from one of them, and it can't be
+        reached where that one doesn't tell.
+        """
+        steps = []
+        stranger, relative = self._population.stranger_prior, self._population.relative_prior
+        for step in self._steps:
+            weights = self._surprising(step, record) if step.by_frequency else step.stranger
+            best = max(weights), max(step.relative)
+            stranger += best[0]
+            relative += best[1]
+            steps.append((step, weights, *best))
+        return Sought(record, stranger, relative, steps)
+
+    def weight(self, sought: Sought, other: Record, at_least: int) -> tuple[int, bool] | None:
+        """Return the weight of a pair in 1/1000 bit and whether it has a veto; None when it is below ``at_least``.
+
+        Begins with the most that the pair can come to and takes off what each comparison falls short of that, so that
+        it can stop as soon as the weight can't be reached any more.
+        """
+        record, stranger, relative, steps = sought
+        vetoed = False
+        for step, weights, best_stranger, best_relative in steps:
+            level = step.level(record, other)
+            stranger += weights[level] - best_stranger
+            relative += step.relative[level] - best_relative
+            if stranger < at_least or relative < at_least:
+                return None
+            vetoed = vetoed or step.veto[level]
+        return min(stranger, relative), vetoed or self._duplicates(record, other)
+
+    def evidence(self, records: Sequence[Record], left: Ints, right: Ints) -> Evidence:
+        """Weigh pairs of records, named by their position, in every respect and whatever they prove."""
+        comparisons = COMPARISONS[self._party_type]
+        pairs = [(records[one], records[other]) for one, other in zip(left.tolist(), right.tolist(), strict=True)]
+        levels = np.array(
+            [[comparison.level(one, other) for comparison in comparisons] for one, other in pairs], dtype=np.uint8
+        ).reshape(-1, len(comparisons))
+        frequencies = {level.frequency for one in comparisons for level in one.levels if level.frequency}
+        vetoes = [[level.veto for level in one.levels] for one in comparisons]
+        return evidence(
+            left,
+            right,
+            levels=levels,
+            surprises={
+                name: np.array([one.surprise(name) or 0 for one, _ in pairs], dtype=np.int64) for name in frequencies
+            },
+            veto=np.array(
+                [
+                    self._duplicates(one, other) or any(veto[level] for veto, level in zip(vetoes, found, strict=True))
+                    for (one, other), found in zip(pairs, levels.tolist(), strict=True)
+                ],
+                dtype=bool,
+            ),
+            party_type=self._party_type,
+            population=self._population,
+        )
+
+    def _surprising(self, step: _Step, record: Record) -> tuple[int, ...]:
+        """Return the weights of a comparison's levels against strangers, for pairs with the record."""
+        weights = []
+        for weight, name in zip(step.stranger, step.frequency, strict=True):
+            surprise = record.surprise(name) if name else 0
+            weights.append(_OUT_OF_REACH if surprise is None else weight + surprise)
+        return tuple(weights)
+
+    def _duplicates(self, one: Record, other: Record) -> bool:
+        """Whether both are of one source that has no customer twice."""
+        return one["data_source"] == other["data_source"] and one["data_source"] in self._model.duplicate_free
