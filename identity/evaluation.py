@@ -191,13 +191,13 @@ def sweep(
 ) -> pl.DataFrame:
     """Score the partitions at several link thresholds, to see how near the configured one is to the best.
 
+    Where a threshold lies below the model's review threshold, that is lowered to it.
+
     Returns:
         ``threshold`` (1/1000 bit) and the fields of ``Scores``, one row per threshold, in the order given.
     """
-    return pl.DataFrame(
-        [
-            {"threshold": threshold}
-            | asdict(score(link(features, decisions, model.with_thresholds(link=threshold)).clusters, truth))
-            for threshold in thresholds
-        ]
-    )
+    rows = []
+    for threshold in thresholds:
+        at = model.with_thresholds(link=threshold, review=min(threshold, model.review_threshold))
+        rows.append({"threshold": threshold} | asdict(score(link(features, decisions, at).clusters, truth)))
+    return pl.DataFrame(rows)
