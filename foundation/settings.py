@@ -56,10 +56,12 @@ class PhoneSettings(Section):
 
 
 class IdentitySettings(Section):
-    """Overrides of the model's own thresholds, in bits of match weight; none: the model's."""
+    """Overrides of the model's own thresholds, in bits of match weight (none: the model's), and how to resolve."""
 
     link_threshold: float | None = None
     review_threshold: float | None = None
+    few_changes: Annotated[float, Field(ge=0, le=1)] = 0.1  # share of the records up to which changes are matched one
+    # by one; when more changed, linking everything anew is quicker
 
 
 class LandingSettings(Section):

@@ -68,18 +68,23 @@ class Decided:
     next_id: int
 
 
-def assign(old: pl.DataFrame, new: pl.DataFrame, retired: pl.DataFrame, next_id: int) -> Assignment:
-    """Give every cluster its id.
+def assign(
+    old: pl.DataFrame, new: pl.DataFrame, retired: pl.DataFrame, next_id: int, elsewhere: pl.DataFrame | None = None
+) -> Assignment:
+    """Give every cluster its id: all of them, or those of a closed set of records (see ``decide``).
 
     A retired id of which no last member moved is left out of the result: it redirects as before.
 
     Args:
         old: ``record_no``, ``entity_id``: the crosswalk as it stands, records that are gone included.
         new: ``record_no``, ``cluster``, ``key`` (UInt64 hash of the record key): the partition.
-        retired: RETIRED_SCHEMA: the last members of retired ids, and where those redirect to.
+        retired: RETIRED_SCHEMA: the last members of retired ids, and where those redirect to; of a closed set, those
+            of every id that has one of these records among its last members.
         next_id: the first free id; must be larger than every id in ``old`` and ``retired``.
+        elsewhere: ``record_no``, ``entity_id``: where those last members are that are not in the closed set.
     """
-    stays, created, open_ = _put_aside(old, new, retired, next_id)
+    outside = elsewhere if elsewhere is not None else pl.DataFrame(schema=CROSSWALK_SCHEMA)
+    stays, created, open_ = _put_aside(old, new, retired, outside, next_id)
     decided = decide(open_.old, open_.clusters, open_.retired, open_.elsewhere, next_id + created.height)
     fresh = new.join(created, on="cluster").select(CROSSWALK_SCHEMA.names())
     rest = pl.DataFrame(list(decided.crosswalk.items()), schema=CROSSWALK_SCHEMA, orient="row")
@@ -95,6 +100,16 @@ def assign(old: pl.DataFrame, new: pl.DataFrame, retired: pl.DataFrame, next_id:
         redirects=pl.DataFrame(list(decided.redirects.items()), schema=REDIRECT_SCHEMA, orient="row"),
         changes=changes.sort("group", "entity_id", "change", "other_id"),
         next_id=decided.next_id,
+    )
+
+
+def unmoved(crosswalk: pl.DataFrame) -> Assignment:
+    """Return the assignment in which every record stays where it is; ``next_id`` is 0."""
+    return Assignment(
+        crosswalk=crosswalk.select(CROSSWALK_SCHEMA.names()),
+        redirects=pl.DataFrame(schema=REDIRECT_SCHEMA),
+        changes=pl.DataFrame(schema=CHANGE_SCHEMA),
+        next_id=0,
     )
 
 
@@ -117,7 +132,7 @@ class Retired:
 
 
 def _put_aside(
-    old: pl.DataFrame, new: pl.DataFrame, retired: pl.DataFrame, next_id: int
+    old: pl.DataFrame, new: pl.DataFrame, retired: pl.DataFrame, elsewhere: pl.DataFrame, next_id: int
 ) -> tuple[pl.DataFrame, pl.DataFrame, _Open]:
     """Separate what needs no deciding.
 
@@ -130,7 +145,8 @@ def _put_aside(
     )
     if both.height <= FEW:
         nothing = both.clear()
-        return nothing.select(CROSSWALK_SCHEMA.names()), nothing.select("entity_id", "cluster"), _open(both, retired)
+        open_ = _open(both, retired, elsewhere)
+        return nothing.select(CROSSWALK_SCHEMA.names()), nothing.select("entity_id", "cluster"), open_
     claimed = new.join(retired, on="record_no", how="semi")["cluster"].unique()
     one_cluster = pl.len().over("entity_id") == 1
     one_entity = pl.len().over("cluster") == 1
@@ -143,12 +159,13 @@ def _put_aside(
     created = fresh.select(entity_id=pl.int_range(next_id, next_id + pl.len(), dtype=pl.Int64), cluster="cluster")
     rest = pairs.filter(~pl.col("stays") & ~pl.col("fresh"))
     stays = both.join(pairs.filter("stays"), on="entity_id", how="semi").select(CROSSWALK_SCHEMA.names())
-    open_ = both.join(rest, on=["entity_id", "cluster"], how="semi", nulls_equal=True)
-    concerned = retired.join(retired.join(open_, on="record_no", how="semi"), on="entity_id", how="semi")
-    return stays, created, _open(open_, concerned, stays.join(concerned, on="record_no", how="semi"))
+    contested = both.join(rest, on=["entity_id", "cluster"], how="semi", nulls_equal=True)
+    concerned = retired.join(retired.join(contested, on="record_no", how="semi"), on="entity_id", how="semi")
+    homes = pl.concat([elsewhere.select(stays.columns), stays.join(concerned, on="record_no", how="semi")])
+    return stays, created, _open(contested, concerned, homes)
 
 
-def _open(both: pl.DataFrame, retired: pl.DataFrame, elsewhere: pl.DataFrame | None = None) -> _Open:
+def _open(both: pl.DataFrame, retired: pl.DataFrame, elsewhere: pl.DataFrame) -> _Open:
     clusters = (
         both.drop_nulls("cluster")
         .sort("key", "record_no")
@@ -160,7 +177,7 @@ def _open(both: pl.DataFrame, retired: pl.DataFrame, elsewhere: pl.DataFrame | N
         old=dict(both.drop_nulls("entity_id").select("record_no", "entity_id").iter_rows()),
         clusters=clusters.to_list(),
         retired={entity_id: Retired(members, redirect_to) for entity_id, members, redirect_to in ids.iter_rows()},
-        elsewhere={} if elsewhere is None else dict(elsewhere.iter_rows()),
+        elsewhere=dict(elsewhere.select(CROSSWALK_SCHEMA.names()).iter_rows()),
     )
 
 

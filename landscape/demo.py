@@ -64,9 +64,8 @@ class Report:
         """Whether no source told anything new and nothing was resolved or published."""
         counts = [run.counts for run in self.runs if run.counts is not None]
         still = all(count.landed == 0 and count.deleted == 0 for count in counts)
-        return (
-            still and not (self.resolved and self.resolved.anew) and not (self.published and self.published.published)
-        )
+        unresolved = self.resolved is None or self.resolved.idle
+        return still and unresolved and not (self.published and self.published.published)
 
     @property
     def failed(self) -> bool:
@@ -107,7 +106,8 @@ def demonstrate(estate: Estate, landscape: Landscape, *, retrain: bool, tell: Te
             estate.rules,
             actor="demo",
             now=datetime.now(UTC),
-            thresholds=estate.settings.identity,
+            settings=estate.settings.identity,
+            duplicate_free=estate.duplicate_free,
             stage=tell.begin,
             advance=tell.advance,
         )

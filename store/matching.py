@@ -184,7 +184,11 @@ class _Writes(NamedTuple):
 def _reads(dialect: str) -> _Reads:
     embedded = dialect == "sqlite"
     many = bindparam("many", type_=Text() if embedded else ARRAY(BigInteger))
-    wanted = (func.json_each(many) if embedded else func.unnest(many)).table_valued("value").alias("wanted")
+    wanted = (
+        func.json_each(many).table_valued("value").alias("wanted")
+        if embedded
+        else func.unnest(many).table_valued("value").render_derived("wanted")
+    )
     members = (
         select(blocking_key.c.record_no)
         .where(blocking_key.c.hash == wanted.c.value)

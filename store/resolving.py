@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 
 import polars as pl
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, func, select
 
 from canonical_model import content
 from canonical_model.schema import Kind, content_schema, field_groups
@@ -22,7 +22,6 @@ from store.tables import (
     crosswalk,
     crosswalk_history,
     decision,
-    edge,
     entity,
     golden,
     golden_history,
@@ -30,6 +29,7 @@ from store.tables import (
     outbox,
     override,
     party_reference,
+    sequence,
     source,
     source_record,
     state,
@@ -46,7 +46,7 @@ _MODEL, _RULES = "resolved_with_model", "resolved_with_rules"
 class MadeWith:
     """What entities and golden records were last made with, completely; None before the first time."""
 
-    model: str | None  # version of the model
+    model: str | None  # version of the model, which the matcher's tables are of; None too while those are filled
     rules: str | None  # digest of the survivorship rules
 
 
@@ -55,15 +55,15 @@ class MadeWith:
 
 def live_parties(store: Store, rows: int = PARTY_ROWS) -> Iterator[pl.DataFrame]:
     """Yield all live parties: record_no, data_source, record_id, and the content columns of a party."""
-    statement = (
-        select(source_record.c.record_no, source.c.name.label("data_source"), source_record.c.record_id,
-               source_record.c.content)
-        .join(source, source.c.source_no == source_record.c.source_no)
-        .where(source_record.c.kind == KIND_NUMBERS[Kind.PARTY], source_record.c.deleted.is_(False))
-    )  # fmt: skip
     with store.read() as connection:
-        for found in bulk.frames(connection, statement, rows):
+        for found in bulk.frames(connection, _live_parties(), rows):
             yield _decoded(found, Kind.PARTY)
+
+
+def parties(connection: Connection, records: pl.Series) -> pl.DataFrame:
+    """Return those of the named parties that are live, with the columns of ``live_parties``."""
+    named = _live_parties().where(bulk.among(connection, source_record.c.record_no, records))
+    return _decoded(bulk.frame(connection, named), Kind.PARTY)
 
 
 def no_parties() -> pl.DataFrame:
@@ -77,22 +77,75 @@ def clusters(connection: Connection) -> pl.DataFrame:
     return bulk.frame(connection, select(crosswalk.c.record_no, crosswalk.c.entity_id))
 
 
-def retired_members(connection: Connection) -> pl.DataFrame:
-    """Return the last members of every retired id: record_no, entity_id."""
+def size(connection: Connection) -> int:
+    """Return how many records are in the crosswalk."""
+    return connection.scalar(select(func.count()).select_from(crosswalk)) or 0
+
+
+def homes(connection: Connection, records: pl.Series) -> pl.DataFrame:
+    """Return the crosswalk of the named records: record_no, entity_id."""
+    columns = crosswalk.c
     return bulk.frame(
         connection,
-        select(crosswalk_history.c.record_no, crosswalk_history.c.entity_id)
-        .join(entity, entity.c.entity_id == crosswalk_history.c.entity_id)
-        .where(entity.c.state == "retired", crosswalk_history.c.until == entity.c.retired_at),
+        select(columns.record_no, columns.entity_id).where(bulk.among(connection, columns.record_no, records)),
     )
 
 
+def clusters_of(connection: Connection, ids: pl.Series) -> pl.DataFrame:
+    """Return the crosswalk of the named entities: record_no, entity_id."""
+    columns = crosswalk.c
+    return bulk.frame(
+        connection, select(columns.record_no, columns.entity_id).where(bulk.among(connection, columns.entity_id, ids))
+    )
+
+
+def retired_members(connection: Connection, records: pl.Series | None = None) -> pl.DataFrame:
+    """Return the last members of retired ids: record_no, entity_id, redirect_to.
+
+    Args:
+        connection: to the store.
+        records: only of ids that have one of these among their last members; None: of all.
+    """
+    last = crosswalk_history.c
+    statement = (
+        select(last.record_no, last.entity_id, entity.c.redirect_to)
+        .join(entity, entity.c.entity_id == last.entity_id)
+        .where(entity.c.state == "retired", last.until == entity.c.retired_at)
+    )
+    if records is not None:
+        ids = bulk.frame(connection, statement.where(bulk.among(connection, last.record_no, records)))["entity_id"]
+        statement = statement.where(bulk.among(connection, last.entity_id, ids.unique()))
+    return bulk.frame(connection, statement)
+
+
 def entities(connection: Connection, ids: pl.Series | None = None) -> pl.DataFrame:
-    """Return entities, all or those named: entity_id, state, redirect_to, version, created_at."""
-    statement = select(entity.c.entity_id, entity.c.state, entity.c.redirect_to, entity.c.version, entity.c.created_at)
+    """Return entities, all or those named: entity_id, state, redirect_to, version, created_at, retired_at."""
+    columns = entity.c
+    statement = select(
+        columns.entity_id, columns.state, columns.redirect_to, columns.version, columns.created_at, columns.retired_at
+    )
     if ids is not None:
         statement = statement.where(bulk.among(connection, entity.c.entity_id, ids))
     return bulk.frame(connection, statement)
+
+
+def active(connection: Connection) -> int:
+    """Return how many entities there are, retired ones left out."""
+    return connection.scalar(select(func.count()).where(entity.c.state == "active")) or 0
+
+
+def next_entity(connection: Connection) -> int:
+    """Return the next id that an entity can have; whoever holds the lease 'resolve' takes it by ``bulk.allocate``."""
+    return int(connection.execute(select(sequence.c.next).where(sequence.c.name == "entity")).scalar_one())
+
+
+def moment(connection: Connection, now: datetime) -> datetime:
+    """Return ``now``, or just after the last move of a record if that was not before it.
+
+    When records left an entity tells which were its last, so no two transactions may bear the same time.
+    """
+    last = connection.scalar(select(crosswalk_history.c.until).order_by(crosswalk_history.c.seq.desc()).limit(1))
+    return now if last is None or last < now else last + timedelta(microseconds=1)
 
 
 def decisions(connection: Connection) -> pl.DataFrame:
@@ -193,19 +246,15 @@ def write(connection: Connection, change: Change, *, now: datetime, actor: str) 
     bulk.delete(connection, work, change.done.to_frame("seq"))
 
 
-def replace_edges(connection: Connection, edges: pl.DataFrame) -> None:
-    """Keep the pairs above the review threshold (a, b, weight, veto) instead of those of the last time."""
-    connection.execute(edge.delete())
-    smaller, larger = pl.min_horizontal("a", "b"), pl.max_horizontal("a", "b")
-    ordered = edges.select(smaller.alias("a"), larger.alias("b"), "weight", "veto").sort("a", "b")
-    bulk.insert(connection, edge, ordered)
+def begin_anew(connection: Connection) -> None:
+    """Say that the matcher's tables are about to be filled anew: whoever finds it so fills them anew as well."""
+    connection.execute(state.delete().where(state.c.key == _MODEL))
 
 
-def finish(connection: Connection, made_with: MadeWith, done: pl.Series) -> None:
-    """Say with what everything was made completely, and that these queue entries are answered."""
+def finish(connection: Connection, made_with: MadeWith) -> None:
+    """Say with what everything was made completely."""
     values = {"key": [_MODEL, _RULES], "value": [made_with.model, made_with.rules]}
     bulk.upsert(connection, state, pl.DataFrame(values))
-    bulk.delete(connection, work, done.to_frame("seq"))
 
 
 def _move(connection: Connection, moved: pl.DataFrame, *, now: datetime, actor: str) -> None:
@@ -232,6 +281,15 @@ def _move(connection: Connection, moved: pl.DataFrame, *, now: datetime, actor: 
     bulk.upsert(
         connection, crosswalk, stays.select("record_no", "entity_id", pl.lit(now).cast(bulk.MOMENT).alias("since"))
     )
+
+
+def _live_parties() -> Select[tuple[object, ...]]:
+    return (
+        select(source_record.c.record_no, source.c.name.label("data_source"), source_record.c.record_id,
+               source_record.c.content)
+        .join(source, source.c.source_no == source_record.c.source_no)
+        .where(source_record.c.kind == KIND_NUMBERS[Kind.PARTY], source_record.c.deleted.is_(False))
+    )  # fmt: skip
 
 
 def _records(*more: object) -> Select[tuple[object, ...]]:

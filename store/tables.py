@@ -491,6 +491,7 @@ LANDING_INDEXES = (
 
 Index("ix_crosswalk_entity", crosswalk.c.entity_id)
 Index("ix_crosswalk_history_entity", crosswalk_history.c.entity_id)
+Index("ix_crosswalk_history_record", crosswalk_history.c.record_no)
 Index("ix_lookup_key_value", lookup_key.c.kind, lookup_key.c.value)
 Index(
     "ix_entity_redirect",

@@ -70,6 +70,11 @@ class Estate:
         return self._loaded[0]
 
     @property
+    def duplicate_free(self) -> frozenset[str]:
+        """The sources of which the mapping says that they have a customer once."""
+        return frozenset(mapping.name for mapping in self.mappings if mapping.duplicate_free)
+
+    @property
     def broken(self) -> ConfigurationError | None:
         """All that is wrong with mappings that do not compile; two that describe one source are wrong too."""
         return ConfigurationError(self._loaded[1]) if self._loaded[1] else None

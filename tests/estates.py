@@ -107,7 +107,15 @@ class EstateFolder:
 
     def resolve(self, now: datetime | None = None) -> Resolved:
         """Resolve."""
-        return resolve(self.store, self.here.rules, actor="test", now=now or datetime.now(UTC))
+        here = self.here
+        return resolve(
+            here.store,
+            here.rules,
+            actor="test",
+            now=now or datetime.now(UTC),
+            settings=here.settings.identity,
+            duplicate_free=here.duplicate_free,
+        )
 
     def run(self, *names: str, accept: bool = False) -> Resolved:
         """Sync sources, of which none may fail, and resolve."""

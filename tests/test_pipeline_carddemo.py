@@ -200,7 +200,7 @@ def test_a_second_sync_finds_nothing_changed_and_puts_nothing_into_the_outbox(es
     again = {name: counts(run) for name, run in estate.sync().items()}
     unchanged = {"read": 50, "landed": 0, "unchanged": 50, "quarantined": 0, "filtered": 0, "deleted": 0}
     assert again == {"carddemo_customers": unchanged, "carddemo_cards": unchanged}
-    assert not estate.resolve().anew
+    assert estate.resolve().idle
     assert outbox(estate.store) == waiting
 
 

@@ -136,7 +136,7 @@ def test_a_second_run_finds_nothing_changed_and_puts_nothing_into_the_outbox(
     estate.run()
     before = everything(estate)
     again = {source: counts(run) for source, run in estate.sync().items()}
-    assert not estate.resolve().anew
+    assert estate.resolve().idle
     assert everything(estate) == before
     for told in again.values():
         assert (told["landed"], told["deleted"]) == (0, 0)

@@ -384,7 +384,7 @@ def test_an_address_from_the_future_survives_when_its_day_comes(resolving: Resol
     assert told([event]) == [(saskia, 2, "changed")]
     assert json.loads(event["changed_paths"]) == ["addresses"]
     assert [each["street"] for each in resolving.golden(saskia)["addresses"]] == ["Nieuwe Gracht"]
-    assert not resolving.estate.resolve(resolving.now).anew
+    assert resolving.estate.resolve(resolving.now).idle
 
 
 def test_an_address_from_the_future_that_is_told_later_has_its_day_too(resolving: Resolving):
@@ -410,7 +410,7 @@ def test_a_day_that_changes_nothing_is_not_looked_at_again(resolving: Resolving)
     assert record["due_at"] == datetime(2026, 5, 10, tzinfo=UTC)
     resolving.now = datetime(2026, 5, 10, 0, 1, tzinfo=UTC)
     assert resolving.resolve() == []
-    assert not resolving.estate.resolve(resolving.now).anew
+    assert resolving.estate.resolve(resolving.now).idle
 
 
 # Satellites -----------------------------------------------------------------------------------------------------

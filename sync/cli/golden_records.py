@@ -104,7 +104,9 @@ def resolved_as_dict(report: Resolved) -> dict[str, Any]:
     return {
         "model": report.model,
         "packaged_prior": report.prior,
+        "idle": report.idle,
         "anew": report.anew,
+        "changes": report.changes,
         "records": report.records,
         "entities": report.entities,
         "events": report.events,
@@ -121,7 +123,8 @@ def resolve_here(here: Estate) -> Resolved:
             here.rules,
             actor="cli",
             now=datetime.now(UTC),
-            thresholds=here.settings.identity,
+            settings=here.settings.identity,
+            duplicate_free=here.duplicate_free,
             stage=lambda name, steps: bars.update(bar, description=name, total=steps, completed=0),
             advance=lambda steps: bars.advance(bar, steps),
         )
@@ -131,7 +134,7 @@ def print_resolved(report: Resolved) -> None:
     """Print what a resolve did."""
     if report.prior:
         note("no model was trained: the packaged prior is used; 'voeg model train' learns from your own data")
-    if not report.anew:
+    if report.idle:
         note("nothing changed since the last resolve")
         return
     rows: list[tuple[str, float]] = [("source records", report.records), ("entities", report.entities)]
