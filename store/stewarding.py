@@ -330,21 +330,3 @@ def standing(connection: Connection, one: Sequence[int], other: Sequence[int], k
         .order_by(columns.decision_id)
     )
     return [Decision(**row) for row in connection.execute(statement).mappings()]
-
-
-def decided_pairs(connection: Connection) -> pl.DataFrame:
-    """Return what stands decided: a, b, kind (must_link, never_link), weight.
-
-    The weight (1/1000 bit) is the pair's by the model of now, or else what it was when it was asked about; null: less
-    than the review threshold.
-    """
-    columns = decision.c
-    statement = (
-        select(columns.a, columns.b, columns.kind, func.coalesce(edge.c.weight, task.c.weight).label("weight"))
-        .select_from(decision)
-        .outerjoin(edge, and_(edge.c.a == columns.a, edge.c.b == columns.b))
-        .outerjoin(task, and_(task.c.a == columns.a, task.c.b == columns.b, task.c.ended_at == columns.decided_at))
-        .where(columns.revoked_at.is_(None))
-        .order_by(columns.decision_id)
-    )
-    return bulk.frame(connection, statement)

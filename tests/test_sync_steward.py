@@ -17,7 +17,7 @@ from sqlalchemy import insert, select
 
 from canonical_model.schema import Kind
 from foundation.errors import StoreError, VoegError
-from store import bulk, stewarding, tables, work
+from store import bulk, resolving, tables, work
 from store.engine import Store
 from store.engine import open as open_store
 from sync import steward
@@ -283,8 +283,7 @@ def test_taking_a_second_answer_back_leaves_the_first(matched: Matched) -> None:
         steward.undo(matched.store, first.task_id, author="ada", now=matched.now)
     steward.undo(matched.store, second.task_id, author="ada", now=matched.now + timedelta(minutes=1))
     with matched.store.read() as connection:
-        decided = stewarding.decided_pairs(connection).rows()
-    assert decided == [(1, 2, "never_link", 2_000)]
+        assert resolving.decisions(connection).rows() == [(1, 2, "never_link")]
     assert steward.tasks(matched.store, state="done").tasks[0].task_id == first.task_id
 
 

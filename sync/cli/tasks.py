@@ -1,0 +1,237 @@
+"""Commands of stewards: tasks list|show|decide|undo."""
+
+from __future__ import annotations
+
+import getpass
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
+
+import typer
+
+from foundation.errors import VoegError
+from identity.model import BIT
+from identity.questions import Kind, Reason
+from sync import steward
+from sync.cli.console import (
+    HERE,
+    EstateOption,
+    JsonOption,
+    by_path,
+    note,
+    open_here,
+    out,
+    print_json,
+    print_table,
+    reports_errors,
+)
+from sync.steward import Answer, Record, Shown, State, Task
+
+REASONS: Final = {
+    Reason.BETWEEN_THRESHOLDS: "too much in common to forget, too little to link",
+    Reason.CONTRADICTION: "these two would link, but other records of the two customers speak against it",
+    Reason.VETO: "these two would link, but something says that they are never one",
+    Reason.NEVER_LINK: "decided to be different, and there is new evidence that they are not",
+    Reason.OVERRULED: "decided to be the same, but other decisions keep them apart",
+    Reason.PARTY_TYPE: "decided to be the same, but one is a person and the other an organisation",
+}
+"""Why a question is asked, in words."""
+
+tasks_app = typer.Typer(help="Questions for stewards: who may be the same customer.", no_args_is_help=True)
+
+TaskArgument = Annotated[int, typer.Argument(metavar="TASK", help="The number of the task, as list shows it.")]
+AuthorOption = Annotated[
+    str | None, typer.Option("--author", envvar="VOEG_AUTHOR", help="Who decides; the user of this session if unsaid.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    app.add_typer(tasks_app, name="tasks")
+
+
+@tasks_app.command("list")
+@reports_errors
+def list_(
+    *,
+    kind: Annotated[Kind | None, typer.Option(help="Only questions of this kind.")] = None,
+    state: Annotated[State, typer.Option(help="Which: the ended ones come latest first.")] = "open",
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
+    estate: EstateOption = HERE,
+    as_json: JsonOption = False,
+) -> None:
+    """List the questions, the most urgent first: the least certain, about the customers with most at stake."""
+    here = open_here(estate)
+    listed = steward.tasks(here.store, kinds=(kind.value,) if kind else (), state=state, limit=limit)
+    if as_json:
+        print_json({"open": listed.open, "tasks": [_document(task) for task in listed.tasks]})
+        return
+    if not listed.tasks:
+        note(f"no task is {state}")
+        return
+    ended = state != "open"
+    columns = ("task", "customers", "sources", "bits", "priority", "at stake", "why", *(("answer",) if ended else ()))
+    rows = [
+        (
+            str(task.task_id),
+            f"{_customer(task.a)} / {_customer(task.b)}",
+            f"{task.a.data_source} / {task.b.data_source}",
+            _bits(task),
+            str(task.priority),
+            _stake(task),
+            task.reason.replace("_", " "),
+            *((_ending(task),) if ended else ()),
+        )
+        for task in listed.tasks
+    ]
+    print_table(None, columns, rows)
+    if not ended and listed.open > len(rows):
+        note(f"{len(rows):,} of {listed.open:,} open tasks; --limit shows more")
+
+
+@tasks_app.command("show")
+@reports_errors
+def show(
+    task: TaskArgument,
+    sensitive: Annotated[bool, typer.Option("--sensitive", help="Show IBAN and national ids in full.")] = False,
+    estate: EstateOption = HERE,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one question: what the two records say, side by side. Shows personal data."""
+    shown = steward.show(open_here(estate).store, task, sensitive=sensitive)
+    if as_json:
+        print_json({**_document(shown.task), "a": _side(shown.task.a, shown.a), "b": _side(shown.task.b, shown.b)})
+        return
+    _print_task(shown.task)
+    _print_sides(shown)
+
+
+@tasks_app.command("decide")
+@reports_errors
+def decide(
+    *,
+    task: TaskArgument,
+    same: Annotated[bool, typer.Option("--same", help="The two are one customer.")] = False,
+    different: Annotated[bool, typer.Option("--different", help="They are two customers.")] = False,
+    unsure: Annotated[bool, typer.Option("--unsure", help="It cannot be told; ask again with new evidence.")] = False,
+    reason: Annotated[str, typer.Option("--reason", help="How you know; kept beside the decision.")],
+    author: AuthorOption = None,
+    estate: EstateOption = HERE,
+    as_json: JsonOption = False,
+) -> None:
+    """Answer a question. The next resolve applies it, and nothing but a steward takes it back."""
+    given = [answer for answer, chosen in zip(Answer, (same, different, unsure), strict=True) if chosen]
+    if len(given) != 1:
+        raise typer.BadParameter("give one of --same, --different, --unsure")
+    decided = steward.decide(
+        open_here(estate).store, task, given[0], author=_author(author), reason=reason, now=datetime.now(UTC)
+    )
+    if as_json:
+        against = [
+            {"kind": one.kind, "author": one.author, "decided_at": one.decided_at, "task": one.task_id}
+            for one in decided.against
+        ]
+        print_json({**_document(decided.task), "against": against})
+        return
+    note(f"task {task}: {given[0]}" + ("" if given[0] is Answer.UNSURE else "; 'voeg resolve' applies it"))
+    for one in decided.against:
+        other = "the same" if one.kind == "must_link" else "different"
+        undo_it = f"; if that was wrong: voeg tasks undo {one.task_id}" if one.task_id else ""
+        note(f"but {one.author} decided on {one.decided_at:%Y-%m-%d} that records of the two are {other}{undo_it}")
+    if decided.against:
+        note("where decisions contradict each other, the two stay apart")
+
+
+@tasks_app.command("undo")
+@reports_errors
+def undo(
+    task: TaskArgument, author: AuthorOption = None, estate: EstateOption = HERE, as_json: JsonOption = False
+) -> None:
+    """Take the answer to a question back, and ask it again."""
+    undone = steward.undo(open_here(estate).store, task, author=_author(author), now=datetime.now(UTC))
+    if as_json:
+        print_json(_document(undone))
+    else:
+        note(f"task {task} is {undone.state} again; 'voeg resolve' goes by what was decided before it")
+
+
+def _author(said: str | None) -> str:
+    try:
+        return said or getpass.getuser()
+    except (KeyError, OSError):  # a container whose user has no name
+        raise VoegError("it is not known who decides", remedy="say it: --author NAME") from None
+
+
+def _print_task(task: Task) -> None:
+    out.print(f"task {task.task_id}: {REASONS.get(Reason(task.reason), task.reason)}", markup=False)
+    rows: list[tuple[str, object]] = [
+        ("customers", f"{_customer(task.a)} / {_customer(task.b)}"),
+        ("weight", "below the review threshold" if task.weight is None else f"{_bits(task)} bits"),
+        ("at stake", _stake(task)),
+        ("asked", f"{task.created_at:%Y-%m-%d %H:%M} UTC"),
+    ]
+    if task.state != "open":
+        rows.append((task.state, _ending(task)))
+    if task.said:
+        rows.append(("reason", task.said))
+    print_table(None, ("", ""), rows)
+
+
+def _print_sides(shown: Shown) -> None:
+    one, other = (by_path(side) if side else {} for side in (shown.a, shown.b))
+    for record, side in ((shown.task.a, shown.a), (shown.task.b, shown.b)):
+        if side is None:
+            note(f"{record} is gone: its source does not have it any more")
+    paths = [path for path in dict.fromkeys([*one, *other]) if path != "party_type" or one.get(path) != other.get(path)]
+    rows = [(path, one.get(path), other.get(path)) for path in sorted(paths, key=_place([*one, *other]))]
+    print_table("What they say", ("field", str(shown.task.a), str(shown.task.b)), rows)
+
+
+def _place(paths: list[str]) -> Any:
+    """Return the order of fields: as they come, the elements of a list together."""
+    fields = [path.partition("[")[0] for path in paths]
+    return lambda path: (fields.index(path.partition("[")[0]), path)
+
+
+def _customer(record: Record) -> str:
+    return "-" if record.entity_id is None else str(record.entity_id)
+
+
+def _bits(task: Task) -> str:
+    return "-" if task.weight is None else f"{task.weight / BIT:+.2f}"
+
+
+def _stake(task: Task) -> str:
+    """Say what depends on the answer: ``3 records, 1 active product``."""
+    names = {"records": "record", "active_products": "active product", "recent_contacts": "recent contact"}
+    counted = [(task.impact.get(key, 0), name) for key, name in names.items()]
+    return ", ".join(f"{count:,} {name}{'' if count == 1 else 's'}" for count, name in counted if count)
+
+
+def _ending(task: Task) -> str:
+    at = f"{task.ended_at:%Y-%m-%d}" if task.ended_at else ""
+    return f"{task.answer} ({task.ended_by}, {at})" if task.answer else f"{task.ended_by}, {at}"
+
+
+def _document(task: Task) -> dict[str, Any]:
+    """Return a task as JSON-ready data, without a value of a customer."""
+    return {
+        "task": task.task_id,
+        "kind": task.kind,
+        "reason": task.reason,
+        "state": task.state,
+        "priority": task.priority,
+        "weight_bits": None if task.weight is None else task.weight / BIT,
+        "a": _side(task.a),
+        "b": _side(task.b),
+        "impact": dict(task.impact),
+        "created_at": task.created_at.isoformat(),
+        "ended_at": task.ended_at.isoformat() if task.ended_at else None,
+        "ended_by": task.ended_by,
+        "answer": task.answer,
+        "said": task.said,
+    }
+
+
+def _side(record: Record, *content: dict[str, Any] | None) -> dict[str, Any]:
+    named = {"data_source": record.data_source, "record_id": record.record_id, "entity_id": record.entity_id}
+    return {**named, **({"content": content[0]} if content else {})}

@@ -1,0 +1,116 @@
+"""``voeg tasks``, as a steward meets it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from estates import EstateFolder, partition
+from test_sync_resolve import COLUMNS, CRM, SASKIA, row
+from typer.testing import CliRunner, Result
+
+from sync.cli import command_line
+
+NATIONAL_ID = "111222333"
+THRESHOLDS = "identity: {link_threshold: 200, review_threshold: 1}\n"  # nothing links by itself
+
+
+@pytest.fixture(scope="module")
+def resolved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One person in two systems, who is not linked."""
+    folder = EstateFolder(tmp_path_factory.mktemp("resolved") / "estate", settings=THRESHOLDS)
+    number = "identifiers: [{type: {constant: national_id}, value: number}]"
+    for source in ("crm", "shop"):
+        mapping = CRM.format(source=source)
+        folder.describe(mapping.replace("identifiers: [{type: {constant: customer_number}, value: number}]", number))
+    folder.deliver("data/crm.csv", [row("1", SASKIA, number=NATIONAL_ID)], COLUMNS)
+    folder.deliver("data/shop.csv", [row("9", SASKIA, number=NATIONAL_ID, phone="+31201234567")], COLUMNS)
+    voeg(folder, "sync")
+    voeg(folder, "resolve")
+    folder.close()
+    return folder.root
+
+
+@pytest.fixture
+def estate(resolved: Path, tmp_path: Path) -> Iterator[EstateFolder]:
+    shutil.copytree(resolved, tmp_path / "estate")
+    folder = EstateFolder(tmp_path / "estate", settings=THRESHOLDS)
+    yield folder
+    folder.close()
+
+
+def voeg(folder: EstateFolder, *words: str, exit_code: int = 0) -> Result:
+    result = CliRunner().invoke(command_line(), [*words, "--estate", str(folder.root)])
+    assert result.exit_code == exit_code, (result.stdout, result.stderr, result.exception)
+    return result
+
+
+def tasks(folder: EstateFolder, *words: str) -> list[dict[str, object]]:
+    listed = json.loads(voeg(folder, "tasks", "list", "--json", *words).stdout)
+    found: list[dict[str, object]] = listed["tasks"]
+    return found
+
+
+def test_the_list_tells_what_is_asked_without_a_value_of_a_customer(estate: EstateFolder) -> None:
+    [task] = tasks(estate)
+    assert (task["kind"], task["reason"], task["state"]) == ("possible_duplicate", "between_thresholds", "open")
+    assert task["impact"] == {"records": 2, "active_products": 0, "recent_contacts": 0}
+    listed = voeg(estate, "tasks", "list").stdout
+    assert "between thresholds" in listed and "2 records" in listed
+    assert "crm / shop" in listed or "shop / crm" in listed
+    assert not [word for word in (*SASKIA.values(), NATIONAL_ID) if word and word in listed]
+    assert tasks(estate, "--kind", "conflict") == []
+    assert "no task is done" in voeg(estate, "tasks", "list", "--state", "done").stderr
+
+
+def test_a_task_shows_both_sides_and_masks_what_is_sensitive(estate: EstateFolder) -> None:
+    [task] = tasks(estate)
+    number = str(task["task"])
+    shown = voeg(estate, "tasks", "show", number).stdout
+    assert "crm/1" in shown and "shop/9" in shown and "Terpstra" in shown and "+31201234567" in shown
+    assert NATIONAL_ID not in shown and "…333" in shown
+    assert NATIONAL_ID in voeg(estate, "tasks", "show", number, "--sensitive").stdout
+    document = json.loads(voeg(estate, "tasks", "show", number, "--json").stdout)
+    assert {document["a"]["content"]["given_name"], document["b"]["content"]["given_name"]} == {"Saskia"}
+    assert NATIONAL_ID not in json.dumps(document)
+
+
+def test_a_decision_holds_until_a_steward_takes_it_back(estate: EstateFolder) -> None:
+    [task] = tasks(estate)
+    number = str(task["task"])
+    told = voeg(estate, "tasks", "decide", number, "--same", "--reason", "one contract", "--author", "ada").stderr
+    assert f"task {number}: same; 'voeg resolve' applies it" in told
+    voeg(estate, "resolve")
+    assert len(partition(estate.store)) == 1
+    assert tasks(estate) == []
+    [done] = tasks(estate, "--state", "done")
+    assert (done["answer"], done["said"], done["ended_by"]) == ("same", "one contract", "ada")
+    assert "same (ada" in voeg(estate, "tasks", "list", "--state", "done").stdout
+    assert f"task {number} is open again" in voeg(estate, "tasks", "undo", number).stderr
+    voeg(estate, "resolve")
+    assert len(partition(estate.store)) == 2
+    assert [again["task"] for again in tasks(estate)] == [task["task"]]
+
+
+def test_different_is_not_asked_again_by_tonights_delivery(estate: EstateFolder) -> None:
+    [task] = tasks(estate)
+    voeg(estate, "tasks", "decide", str(task["task"]), "--different", "--reason", "twins")
+    estate.deliver("data/shop.csv", [row("9", SASKIA, number=NATIONAL_ID, phone="+31207654321")], COLUMNS)
+    voeg(estate, "sync")
+    voeg(estate, "resolve")
+    assert tasks(estate) == []
+    assert len(partition(estate.store)) == 2
+
+
+def test_wrong_use_is_told(estate: EstateFolder) -> None:
+    [task] = tasks(estate)
+    number = str(task["task"])
+    both = voeg(estate, "tasks", "decide", number, "--same", "--unsure", "--reason", "-", exit_code=2)
+    assert "give one of --same, --different, --unsure" in both.stderr
+    assert "there is no task 99" in voeg(estate, "tasks", "show", "99", exit_code=1).stderr
+    voeg(estate, "tasks", "decide", number, "--unsure", "--reason", "nobody answers")
+    again = voeg(estate, "tasks", "decide", number, "--same", "--reason", "-", exit_code=1).stderr
+    assert "was answered 'unsure'" in again and f"voeg tasks undo {number}" in again
