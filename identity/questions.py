@@ -38,6 +38,9 @@ class Reason(StrEnum):
     PARTY_TYPE = "party_type"  # a must-link between a person and an organisation
 
 
+CERTAIN: Final = 30
+"""Bits beyond which nothing is uncertain: one in a thousand million; the entropy of less is lost in rounding."""
+
 MOMENT: Final = pl.Datetime("us", "UTC")
 PAIR_SCHEMA: Final = pl.Schema(
     {"a": pl.Int64(), "b": pl.Int64(), "weight": pl.Int64(), "veto": pl.Boolean(), "entity_a": pl.Int64(),
@@ -126,7 +129,7 @@ def priority(records: pl.Expr, active_products: pl.Expr, recent_contacts: pl.Exp
         active_products: their products in use.
         recent_contacts: their contacts of late.
     """
-    odds = 2.0 ** (pl.col("weight") / BIT)
+    odds = 2.0 ** (pl.col("weight") / BIT).clip(-CERTAIN, CERTAIN)
     likely = odds / (1 + odds)
     entropy = -(likely * likely.log(2) + (1 - likely) * (1 - likely).log(2))
     uncertainty = pl.when(pl.col("kind") == Kind.CONFLICT.value).then(1.0).otherwise(entropy)
