@@ -158,10 +158,12 @@ def _apart(connection: Connection, statement: Select[Any], pairs: Table, records
         .join(_OTHER, _OTHER.c.record_no == b)
         .where(_ONE.c.entity_id != _OTHER.c.entity_id)
     )
-    if records is None:
-        return bulk.frame(connection, apart)
-    of_either = (bulk.among(connection, column, records) for column in (a, b))
-    return pl.concat([bulk.frame(connection, apart.where(condition)) for condition in of_either]).unique()
+    return bulk.frame(connection, apart if records is None else apart.where(_either(connection, pairs, records)))
+
+
+def _either(connection: Connection, pairs: Table, records: pl.Series) -> ColumnElement[bool]:
+    """Return the condition that one of the two records is among those named; by index on either side."""
+    return or_(*(bulk.among(connection, column, records) for column in (pairs.c.a, pairs.c.b)))
 
 
 # Tasks ----------------------------------------------------------------------------------------------------------
@@ -177,12 +179,7 @@ def open_tasks(connection: Connection, kinds: Sequence[str], records: pl.Series 
         columns.task_id, columns.a, columns.b, columns.kind, columns.reason, columns.weight, columns.priority,
         columns.evidence,
     ).where(columns.state == OPEN, columns.kind.in_(kinds))  # fmt: skip
-    if records is None:
-        return bulk.frame(connection, statement)
-    parts = [
-        bulk.frame(connection, statement.where(bulk.among(connection, c, records))) for c in (columns.a, columns.b)
-    ]
-    return pl.concat(parts).unique()
+    return bulk.frame(connection, statement if records is None else statement.where(_either(connection, task, records)))
 
 
 def withdraw(connection: Connection, task_ids: pl.Series, *, now: datetime, actor: str) -> None:

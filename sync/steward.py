@@ -59,6 +59,8 @@ def refresh(
     around = None if records is None else stewarding.surroundings(connection, records)
     standing = stewarding.open_tasks(connection, _KINDS, around)
     asked = _questions(connection, around, link_threshold=link_threshold, now=now)
+    if standing.is_empty() and asked.is_empty():
+        return Refreshed(asked=0, restated=0, withdrawn=0)
     same = ["a", "b", "kind"]
     known = standing.join(asked, on=same, how="inner", suffix="_new")
     differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name}_new")) for name in _STATED)
@@ -74,9 +76,11 @@ def refresh(
 def _questions(connection: Connection, around: pl.Series | None, *, link_threshold: int, now: datetime) -> pl.DataFrame:
     """Return the questions that should be open, with priority and evidence (JSON: what depends on the answer)."""
     pairs = stewarding.pairs_apart(connection, around)
+    must_links = stewarding.must_links_apart(connection, _OVERRULED, around)
+    if pairs.is_empty() and must_links.is_empty():  # of most changes
+        return pl.DataFrame(schema={**questions.QUESTION_SCHEMA, "priority": pl.Int64, "evidence": pl.String})
     answers = stewarding.answers(connection, around)
     recorded = stewarding.recorded(connection, questions.answered_records(pairs, answers))
-    must_links = stewarding.must_links_apart(connection, _OVERRULED, around)
     asked = questions.ask(pairs, answers, recorded, must_links, link_threshold=link_threshold)
     entities = pl.concat([asked["entity_a"], asked["entity_b"]]).unique()
     impact = stewarding.impact(connection, entities, now=now, recent=RECENT)
