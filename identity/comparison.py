@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cached_property
 from typing import Final, cast
 
 from rapidfuzz.distance import DamerauLevenshtein, JaroWinkler
@@ -163,7 +163,7 @@ class Level:
     veto: bool = False  # the two are never one party, whatever else speaks for it
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Comparison:
     """One respect in which two records are compared; a level's number is its position."""
 
@@ -179,22 +179,17 @@ class Comparison:
         )
         return f"(CASE {cases} ELSE {len(self.levels) - 1} END)::UTINYINT"
 
-    def level(self, left: Record, right: Record) -> int:
-        """Evaluate the level in process."""
-        return compiled(self)(left, right)
-
-
-@cache
-def compiled(comparison: Comparison) -> Callable[[Record, Record], int]:
-    """Return the function that evaluates a comparison's level in process."""
-    lines = ["def level(l, r):"]
-    for number, level in enumerate(comparison.levels):
-        if level.condition is not None:
-            lines.append(f" if {level.condition.python(_python_left, _python_right)}: return {number}")
-    lines.append(f" return {len(comparison.levels) - 1}")
-    names: dict[str, object] = dict(_NAMES)
-    exec(compile("\n".join(lines), f"<levels of {comparison.name}>", "exec"), names)  # noqa: S102 -- our own text
-    return cast("Callable[[Record, Record], int]", names["level"])
+    @cached_property
+    def level(self) -> Callable[[Record, Record], int]:
+        """The function that evaluates the level in process."""
+        lines = ["def level(l, r):"]
+        for number, level in enumerate(self.levels):
+            if level.condition is not None:
+                lines.append(f" if {level.condition.python(_python_left, _python_right)}: return {number}")
+        lines.append(f" return {len(self.levels) - 1}")
+        names: dict[str, object] = dict(_NAMES)
+        exec(compile("\n".join(lines), f"<levels of {self.name}>", "exec"), names)  # noqa: S102 -- our own text
+        return cast("Callable[[Record, Record], int]", names["level"])
 
 
 def _python_left(column: str) -> str:
