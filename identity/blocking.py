@@ -10,17 +10,24 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import duckdb
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from identity.comparison import Record
 
 CEILING: Final = 4
 """A key that more than this many times ``at_most`` live records carry makes no candidates, whatever the model says."""
+
+KEYS: Final = 1_000_000
+"""Keys looked at at a time: some 50 MB."""
+PAIRS: Final = 4_000_000
+"""Pairs made at a time: some 200 MB."""
 
 _SEPARATOR: Final = "\x1f"
 """Between the values of a key."""
@@ -185,7 +192,7 @@ def create_keys(
         Name of the new table: ``i``, ``hash`` BIGINT, ``rule`` UTINYINT (place in ``rules``); no row twice.
     """
     union = " UNION ALL ".join(_keys_sql(records, number, rule) for number, rule in enumerate(rules))
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {union}")
+    connection.execute(f"CREATE OR REPLACE TABLE {table} AS {union}")
     return table
 
 
@@ -196,6 +203,72 @@ def common_keys(connection: duckdb.DuckDBPyConnection, keys_table: str, rules: S
         f"SELECT hash FROM {keys_table} GROUP BY hash HAVING count(*) > [{at_most}][any_value(rule) + 1]"  # noqa: S608
     ).fetchall()
     return frozenset(key for (key,) in rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """Records that share a key, block after block, in the order of their number within each."""
+
+    member: NDArray[np.int32]  # record number ``i``
+    after: NDArray[np.int32]  # how many members of its block come after it
+
+    def pairs(self, first: int, end: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Return the candidates of which the smaller record is one of ``first`` … ``end`` - 1.
+
+        Returns:
+            The smaller record of every pair, and the larger; each pair once, sorted.
+        """
+        found = [np.empty(0, dtype=np.int64)]
+        places = np.flatnonzero((self.member >= first) & (self.member < end) & (self.after > 0))
+        piece = np.cumsum(self.after[places], dtype=np.int64) // PAIRS
+        for some in np.split(places, np.flatnonzero(np.diff(piece)) + 1) if places.size else ():
+            count = self.after[some].astype(np.int64)
+            ends = np.cumsum(count)
+            partner = np.arange(ends[-1]) + np.repeat(some + 1 - (ends - count), count)
+            left, right = np.repeat(self.member[some], count), self.member[partner]
+            found.append(_distinct_sorted(left.astype(np.int64) << 32 | right))
+        pairs = _distinct_sorted(np.concatenate(found))
+        return (pairs >> 32).astype(np.int32), (pairs & 0xFFFFFFFF).astype(np.int32)
+
+
+def blocks(
+    connection: duckdb.DuckDBPyConnection, keys_table: str, rules: Sequence[Rule], common: Collection[int]
+) -> Blocks:
+    """Find the records that share a key, but for common keys and those above the ceiling.
+
+    Args:
+        connection: where the table is.
+        keys_table: table that ``create_keys`` made.
+        rules: blocking rules.
+        common: keys that make no candidates.
+    """
+    ceiling = np.array([rule.ceiling for rule in rules])
+    without = np.array(sorted(common), dtype=np.int64)
+    members, afters = [np.empty(0, dtype=np.int32)], [np.empty(0, dtype=np.int32)]
+    for keys in _by_hash(connection, keys_table):
+        key, rule, member = (keys[name].to_numpy() for name in ("hash", "rule", "i"))
+        start = np.flatnonzero(np.diff(key, prepend=key[0] + 1))
+        size = np.diff(start, append=key.size)
+        useful = (size > 1) & (size <= ceiling[rule[start]])
+        useful[useful] = ~_among(key[start[useful]], without)
+        chosen = np.flatnonzero(np.repeat(useful, size))
+        members.append(member[chosen])
+        afters.append((np.repeat((start + size)[useful], size[useful]) - chosen - 1).astype(np.int32))
+    return Blocks(np.concatenate(members), np.concatenate(afters))
+
+
+def _by_hash(connection: duckdb.DuckDBPyConnection, keys_table: str) -> Iterator[pl.DataFrame]:
+    """Yield keys in the order of hash and record; no hash is in two pieces."""
+    rows = connection.sql(f"SELECT hash, rule, i FROM {keys_table} ORDER BY hash, i")  # noqa: S608
+    held = pl.DataFrame()
+    for batch in rows.to_arrow_reader(KEYS):
+        keys = pl.concat([held, pl.DataFrame(pl.from_arrow(batch))], rechunk=True)
+        last = keys["hash"].search_sorted(keys["hash"][-1], side="left")
+        held = keys.slice(last)
+        if last:
+            yield keys.head(last)
+    if not held.is_empty():
+        yield held
 
 
 def create_candidates(
@@ -215,26 +288,14 @@ def create_candidates(
     Returns:
         Name of a new table with ``l`` < ``r``, each pair once.
     """
-    table = create_keys(connection, records, rules)
-    without = common_keys(connection, table, rules) if common is None else common
-    connection.register("common_frame", pl.DataFrame({"hash": sorted(without)}, schema={"hash": pl.Int64}).to_arrow())
-    ceilings = ", ".join(str(rule.ceiling) for rule in rules)
-    connection.execute(
-        f"""
-        CREATE OR REPLACE TEMP TABLE candidate AS
-        WITH block AS (
-            SELECT list(i ORDER BY i) AS members
-            FROM {table} ANTI JOIN common_frame USING (hash)
-            GROUP BY hash
-            HAVING count(*) BETWEEN 2 AND [{ceilings}][any_value(rule) + 1]
-        ),
-        member AS (SELECT members, unnest(members) AS l FROM block)
-        SELECT DISTINCT l, r
-        FROM (SELECT l, unnest(members) AS r FROM member)
-        WHERE l < r
-        """  # noqa: S608
+    keys_table = create_keys(connection, records, rules)
+    found = blocks(
+        connection, keys_table, rules, common_keys(connection, keys_table, rules) if common is None else common
     )
-    connection.unregister("common_frame")
+    left, right = found.pairs(0, np.iinfo(np.int32).max)
+    connection.register("pair_frame", pl.DataFrame({"l": left, "r": right}).to_arrow())
+    connection.execute("CREATE OR REPLACE TABLE candidate AS FROM pair_frame")
+    connection.unregister("pair_frame")
     return "candidate"
 
 
@@ -256,6 +317,22 @@ def _keys_sql(records: str, number: int, rule: Rule) -> str:
 def _hash(key: str) -> int:
     """Return the lower 64 bits of the md5 of a key as a signed number; DuckDB's ``md5_number_lower``."""
     return int.from_bytes(hashlib.md5(key.encode(), usedforsecurity=False).digest()[8:], "little", signed=True)
+
+
+def _among(values: NDArray[np.int64], known: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which sorted values are in a sorted array."""
+    result = np.zeros(values.size, dtype=bool)
+    place = np.searchsorted(values, known)
+    place, known = place[place < values.size], known[place < values.size]
+    result[place[values[place] == known]] = True
+    return result
+
+
+def _distinct_sorted(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Sort in place, and leave out repetitions; ``np.unique`` hashes, which takes five times as long."""
+    values.sort()
+    distinct: NDArray[np.int64] = values[np.diff(values, prepend=-1) != 0]
+    return distinct
 
 
 def _text(record: Record, column: str) -> tuple[str, ...]:

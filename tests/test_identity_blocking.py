@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import duckdb
 import polars as pl
 import pytest
@@ -91,3 +93,29 @@ def test_no_model_makes_a_key_of_very_many_records_block() -> None:
         assert candidates(connection, phone, common=())
     with database([one] * (phone.ceiling + 1)) as connection:
         assert not candidates(connection, phone, common=())
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    rows=st.lists(st.fixed_dictionaries({"phones": st.none() | sets, "emails": st.none() | sets}), max_size=12),
+    cut=st.integers(0, 12),
+    pieces=st.integers(1, 5),
+)
+def test_pairs_are_those_that_share_a_key_however_they_are_cut(
+    rows: list[dict[str, list[str] | None]], cut: int, pieces: int
+) -> None:
+    rules = [blocking.Rule("phone", (blocking.each("phones"),)), blocking.Rule("email", (blocking.each("emails"),))]
+    full: list[dict[str, str | list[str] | None]] = [empty() | dict(row) for row in rows]
+    shared = {
+        (one, other)
+        for one, other in itertools.combinations(range(len(full)), 2)
+        if any(set(full[one][name] or ()) & set(full[other][name] or ()) for name in ("phones", "emails"))
+    }
+    with database(full) as connection, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocking, "PAIRS", pieces)
+        patch.setattr(blocking, "KEYS", pieces)
+        table = blocking.create_keys(connection, "record", rules)
+        blocks = blocking.blocks(connection, table, rules, common=())
+        parts = [blocks.pairs(0, cut), blocks.pairs(cut, len(full) + 1)]
+    found = [pair for left, right in parts for pair in zip(left.tolist(), right.tolist(), strict=True)]
+    assert found == sorted(shared)
