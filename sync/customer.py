@@ -203,6 +203,14 @@ class Customers:
             next=str(page[-1][1].record_no) if start + limit < len(found) else None,
         )
 
+    def current_id(self, id_: str) -> int:
+        """Return the active entity that an id stands for now, following redirects.
+
+        Raises:
+            NotFound, Gone: as ``show``.
+        """
+        return self._active(id_, self._number(id_))
+
     def is_ready(self) -> bool:
         """Return whether the store answers."""
         return self._lookup.is_ready()

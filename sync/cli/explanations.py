@@ -1,0 +1,310 @@
+"""Commands that explain: customer why|why-not|how."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from identity import explanation
+from identity.comparison import Value
+from identity.explanation import RIVALS, Weighing
+from identity.model import BIT
+from sync import explained
+from sync.cli.console import (
+    HERE,
+    EstateOption,
+    JsonOption,
+    note,
+    open_here,
+    out,
+    print_json,
+    print_table,
+    reports_errors,
+)
+from sync.cli.customers import customer_app
+from sync.explain import KEY_STATES, REASONS, VERDICTS, Decision, Explainer, How, Named, Pair, Why, WhyNot
+from sync.resolve import model_in_use
+
+WATERFALL: Final = 32
+"""Columns that a waterfall takes."""
+MOST_PAIRS: Final = 10
+"""Pairs between two customers that are printed; ``--json`` has them all."""
+
+OneArgument = Annotated[str, typer.Argument(metavar="A", help="A source record, source/record_id, or a customer's id.")]
+OtherArgument = Annotated[str, typer.Argument(metavar="B", help="Another one.")]
+ValuesOption = Annotated[bool, typer.Option("--show-values", help="Show what was compared, sensitive values included.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    customer_app.command("why")(why)
+    customer_app.command("why-not")(why_not)
+    customer_app.command("how")(how)
+
+
+@reports_errors
+def why(
+    a: OneArgument,
+    b: OtherArgument,
+    show_values: ValuesOption = False,
+    estate: EstateOption = HERE,
+    as_json: JsonOption = False,
+) -> None:
+    """Explain what speaks for two being one customer, and against it: every comparison, in words and in bits."""
+    found = _explainer(estate).why(a, b)
+    if as_json:
+        print_json(explained.why(found, show_values=show_values))
+        return
+    _notes(found.notes)
+    if found.together:
+        out.print(f"{found.a} and {found.b} are one customer: {found.a.entity_id}", markup=False)
+    else:
+        out.print(f"{found.a} and {found.b} are not one customer", markup=False)
+    _print_decisions(found.decisions)
+    _print_why(found, show_values=show_values)
+    _print_hint(found)
+
+
+@reports_errors
+def why_not(
+    a: OneArgument,
+    b: OtherArgument,
+    show_values: ValuesOption = False,
+    estate: EstateOption = HERE,
+    as_json: JsonOption = False,
+) -> None:
+    """Explain what keeps two apart: blocking, a veto, a threshold, a contradiction or a decision."""
+    found = _explainer(estate).why_not(a, b)
+    if as_json:
+        print_json(explained.why_not(found, show_values=show_values))
+        return
+    _notes(found.why.notes)
+    sides = " and ".join(f"{side} ({_count(side.records)})" for side in (found.why.a, found.why.b))
+    out.print(f"{sides} are not one customer:", markup=False)
+    for reason in found.reasons:
+        out.print(f"- {_reason(reason, found)}", markup=False)
+    _print_decisions(found.why.decisions)
+    if found.why.pairs:
+        keys = [(key.rule.replace("_", " "), KEY_STATES[key.state], key.records) for key in found.keys]
+        print_table(
+            "Blocking keys in common" if keys else "No blocking key in common", ("key", "what it does", "records"), keys
+        )
+    _print_why(found.why, show_values=show_values)
+
+
+@reports_errors
+def how(
+    customer: Annotated[str, typer.Argument(metavar="ID", help="The id of a golden record.")],
+    show_values: ValuesOption = False,
+    estate: EstateOption = HERE,
+    as_json: JsonOption = False,
+) -> None:
+    """Explain how a customer was put together: in which order, by what, and what a higher threshold takes apart."""
+    found = _explainer(estate).how(customer)
+    if as_json:
+        print_json(explained.how(found, show_values=show_values))
+        return
+    _notes(found.notes)
+    if str(found.entity_id) != found.asked:
+        note(f"customer {found.asked} was merged into {found.entity_id}")
+    out.print(f"customer {found.entity_id}: {_count(found.records)}", markup=False)
+    _print_decisions(found.decisions)
+    if len(found.records) > 1:
+        _print_steps(found)
+    if show_values and found.weakest:
+        _print_weighing(found.weakest.strongest, show_values=True)
+
+
+def _explainer(estate: Path) -> Explainer:
+    here = open_here(estate)
+    model, _ = model_in_use(here.store, here.settings.identity, here.duplicate_free)
+    return Explainer(here.store, model, region=here.settings.phone.region)
+
+
+def _notes(notes: Iterable[str]) -> None:
+    for text in notes:
+        note(text)
+
+
+def _count(records: Sequence[Named]) -> str:
+    return f"{len(records):,} source record" + ("s" if len(records) > 1 else "")
+
+
+def _bits(weight: int | None) -> str:
+    return "-" if weight is None else f"{weight / BIT:+.2f}"
+
+
+def _reason(code: str, found: WhyNot) -> str:
+    """Return a reason in words, with the figures that belong to it."""
+    text = REASONS[code]
+    if code == "veto":
+        return f"{text}: " + "; ".join(dict.fromkeys(veto for pair in found.why.pairs for veto in pair.weighing.vetoes))
+    if found.why.strongest is None:
+        return text
+    weighing = found.why.strongest.weighing
+    figures = {
+        "too_little": (weighing.weight, weighing.review_threshold),
+        "review": (weighing.weight, weighing.link_threshold),
+        "contradiction": (found.why.between, weighing.link_threshold),
+    }
+    if code not in figures:
+        return text
+    weight, needed = figures[code]
+    return f"{text} ({_bits(weight)} bits, {_bits(needed)} needed)"
+
+
+# Tables -----------------------------------------------------------------------------------------------------------
+
+
+def _print_decisions(decisions: Iterable[Decision]) -> None:
+    rows = [
+        (
+            "one customer" if decision.kind == "must_link" else "not one customer",
+            decision.a,
+            decision.b,
+            decision.author,
+            f"{decision.decided_at:%Y-%m-%d %H:%M} UTC",
+            decision.reason,
+        )
+        for decision in decisions
+    ]
+    if rows:
+        print_table("Decided by a steward", ("decision", "record", "record", "by", "at", "reason"), rows)
+
+
+def _print_why(found: Why, *, show_values: bool) -> None:
+    if found.strongest is None:
+        out.print(VERDICTS[found.verdict], markup=False)
+        return
+    if len(found.pairs) > 1:
+        if found.between is not None:
+            needed = _bits(found.strongest.weighing.link_threshold)
+            out.print(
+                f"taken together they weigh {_bits(found.between)} bits; two customers are joined when this"
+                f" and a pair of their records reach {needed}",
+                markup=False,
+            )
+        shown = found.pairs
+        if len(shown) > MOST_PAIRS:
+            shown = (*shown[: MOST_PAIRS // 2], *shown[-MOST_PAIRS // 2 :])
+            note(f"the {MOST_PAIRS // 2} strongest and weakest of {len(found.pairs):,} pairs are shown; --json has all")
+        rows = [(pair.a, pair.b, pair.weighing.weight / BIT, *_mainly(pair.weighing)) for pair in shown]
+        print_table("Pairs of their records", ("record", "record", "bits", "mostly for", "mostly against"), rows)
+    out.print(f"{found.strongest.a} and {found.strongest.b} by themselves: {VERDICTS[found.verdict]}", markup=False)
+    _print_weighing(found.strongest, show_values=show_values)
+
+
+def _print_hint(found: Why) -> None:
+    """Say where to look when a pair by itself does not tell why its customers are what they are."""
+    linked = found.verdict in ("linked", "decided_same")
+    if found.together and not linked:
+        note(f"other records hold them together: voeg customer how {found.a.entity_id}")
+    elif linked and not found.together:
+        note(f"what keeps them apart all the same: voeg customer why-not {found.a.asked} {found.b.asked}")
+
+
+def _mainly(weighing: Weighing) -> tuple[str, str]:
+    """Return the strongest evidence for and against, in words."""
+    speaking = (weighing.strongest(speaking_for=wanted, most=2) for wanted in (True, False))
+    return tuple("; ".join(_spoken(step) for step in steps) or "-" for steps in speaking)  # type: ignore[return-value]
+
+
+def _spoken(step: explanation.Step) -> str:
+    return f"{explanation.respect(step.comparison).name}: {step.words}"
+
+
+def _print_weighing(pair: Pair, *, show_values: bool) -> None:
+    """Print the evidence of a pair, with a waterfall of the sum that decides."""
+    weighing = pair.weighing
+    rival = weighing.rival
+    fits = RIVALS[weighing.party_type][rival]
+    out.print(
+        f"weight {_bits(weighing.weight)} bits: what they prove against the other explanation that fits best, {fits};"
+        f" {_bits(weighing.link_threshold)} links, {_bits(weighing.review_threshold)} asks a steward",
+        markup=False,
+    )
+    told = [step for step in weighing.steps if step.told]
+    sums = [weighing.prior(rival)]
+    for step in told:
+        sums.append(sums[-1] + step.weight(rival))
+    low, high = min(0, *sums), max(0, weighing.link_threshold, *sums)
+    values = ("-", "-") if show_values else ()
+    priors = _both(weighing.prior("strangers"), weighing.prior("relatives"))
+    rows: list[tuple[object, ...]] = [
+        ("to begin with", "the odds of any two", *values, *priors, sums[0] / BIT, _bar(0, sums[0], low, high))
+    ]
+    for step, (before, after) in zip(told, itertools.pairwise(sums), strict=True):
+        compared = (_value(step.left), _value(step.right)) if show_values else ()
+        name = explanation.respect(step.comparison).name
+        words = f"{step.words} (rules it out)" if step.veto else step.words
+        rows.append(
+            (name, words, *compared, *_both(step.stranger, step.relative), after / BIT, _bar(before, after, low, high))
+        )
+    totals = _both(weighing.total("strangers"), weighing.total("relatives"))
+    rows.append(("together", "", *values, *totals, weighing.weight / BIT, _bar(0, weighing.weight, low, high)))
+    headers = ("evidence", "in words", *((str(pair.a), str(pair.b)) if show_values else ()))
+    print_table(None, (*headers, "if strangers", "if relatives", "sum", f"sum if {rival}"), rows)
+    silent = [explanation.respect(step.comparison).name for step in weighing.steps if not step.told]
+    if silent:
+        out.print(f"not told by both: {', '.join(silent)}", markup=False)
+    if weighing.set_aside:
+        names = ", ".join(name.replace("_", " ") for name in weighing.set_aside)
+        out.print(f"in common, but too common to mean anything: {names}", markup=False)
+
+
+def _both(stranger: int, relative: int) -> tuple[float, float]:
+    return stranger / BIT, relative / BIT
+
+
+def _value(values: dict[str, Value] | object) -> str:
+    """Return the compared values of one side as one text."""
+    if not isinstance(values, dict):
+        return "-"
+    texts = [value if isinstance(value, str) else ", ".join(value) for value in values.values() if value]
+    return " · ".join(texts) or "-"
+
+
+def _bar(before: int, after: int, low: int, high: int) -> str:
+    """Draw the way from one sum to the next on a line from ``low`` to ``high``."""
+
+    def place(value: int) -> int:
+        return round((value - low) * (WATERFALL - 1) / (high - low))
+
+    start, end = sorted((place(before), place(after)))
+    mark = "█" if after >= before else "▒"
+    return " " * start + mark * (end - start + 1)
+
+
+def _print_steps(found: How) -> None:
+    """Print how a customer came together; its records have numbers, so that groups of them stay readable."""
+    number = {record: place for place, record in enumerate(found.records, 1)}
+    print_table("Source records", ("no", "record"), [(place, record) for record, place in number.items()])
+    rows = [
+        (
+            place,
+            *sorted((_numbers(group, number) for group in (step.one, step.other)), key=len, reverse=True),
+            "decided" if step.weight is None else f"{step.weight / BIT:.2f}",
+            _numbers((step.strongest.a, step.strongest.b), number),
+            *_mainly(step.strongest.weighing),
+        )
+        for place, step in enumerate(found.steps, 1)
+    ]
+    columns = ("step", "joins", "with", "bits", "best pair", "which has mostly for it", "against it")
+    print_table("Put together in this order", columns, rows)
+    if found.weakest:
+        out.print(
+            f"weakest link: step {found.steps.index(found.weakest) + 1}, {_bits(found.weakest.weight)} bits;"
+            f" the link threshold is {_bits(found.link_threshold)}",
+            markup=False,
+        )
+    falls = [(fall.above / BIT, " | ".join(_numbers(part, number) for part in fall.parts)) for fall in found.falls]
+    if falls:
+        print_table("With a higher link threshold", ("above bits", "falls apart into"), falls)
+
+
+def _numbers(records: Iterable[Named], number: Mapping[Named, int]) -> str:
+    return " ".join(str(place) for place in sorted(number[record] for record in records))

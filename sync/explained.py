@@ -1,0 +1,158 @@
+"""Explanations as JSON-ready documents: one shape for the command line and for every console.
+
+Weights are in bits, three decimals. Values of customers are left out unless they are asked for; nothing else in a
+document is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from identity import explanation
+from identity.explanation import RIVALS, Weighing
+from identity.model import BIT
+from sync.explain import (
+    KEY_STATES,
+    REASONS,
+    VERDICTS,
+    Decision,
+    Fall,
+    How,
+    Named,
+    Pair,
+    Step,
+    Subject,
+    Why,
+    WhyNot,
+)
+
+FORMAT = 1
+"""Raised when a field changes its meaning or goes; a new field changes nothing."""
+
+
+def why(found: Why, *, show_values: bool) -> dict[str, Any]:
+    """Return what speaks for two being one, and against it; of the strongest pair of their records in full."""
+    return {
+        "format": FORMAT,
+        "a": _subject(found.a),
+        "b": _subject(found.b),
+        "together": found.together,
+        "verdict": {"code": found.verdict, "text": VERDICTS[found.verdict]},
+        "between": _bits(found.between),
+        "strongest": _pair(found.strongest, show_values=show_values) if found.strongest else None,
+        "pairs": [
+            {
+                "a": str(pair.a),
+                "b": str(pair.b),
+                "weight": _bits(pair.weighing.weight),
+                "vetoes": [*pair.weighing.vetoes],
+            }
+            for pair in found.pairs
+        ],
+        "decisions": _decisions(found.decisions),
+        "notes": [*found.notes],
+    }
+
+
+def why_not(found: WhyNot, *, show_values: bool) -> dict[str, Any]:
+    """Return what keeps two apart, the decisive reason first."""
+    return {
+        **why(found.why, show_values=show_values),
+        "reasons": [{"code": code, "text": REASONS[code]} for code in found.reasons],
+        "keys": [
+            {"rule": key.rule, "state": key.state, "text": KEY_STATES[key.state], "records": key.records}
+            for key in found.keys
+        ],
+    }
+
+
+def how(found: How, *, show_values: bool) -> dict[str, Any]:
+    """Return how a customer was put together, step by step, and what a higher threshold would take apart."""
+    return {
+        "format": FORMAT,
+        "requested_id": found.asked,
+        "id": str(found.entity_id),
+        "records": [_record(record) for record in found.records],
+        "link_threshold": _bits(found.link_threshold),
+        "steps": [_step(step, show_values=show_values) for step in found.steps],
+        "weakest": found.steps.index(found.weakest) if found.weakest else None,
+        "falls": [_fall(fall) for fall in found.falls],
+        "decisions": _decisions(found.decisions),
+        "notes": [*found.notes],
+    }
+
+
+def _step(step: Step, *, show_values: bool) -> dict[str, Any]:
+    return {
+        "one": [str(record) for record in step.one],
+        "other": [str(record) for record in step.other],
+        "weight": _bits(step.weight),
+        "by": "decision" if step.weight is None else "weight",
+        "strongest": _pair(step.strongest, show_values=show_values),
+    }
+
+
+def _fall(fall: Fall) -> dict[str, Any]:
+    return {"above": _bits(fall.above), "parts": [[str(record) for record in part] for part in fall.parts]}
+
+
+def _subject(subject: Subject) -> dict[str, Any]:
+    return {
+        "asked": subject.asked,
+        "kind": "customer" if subject.whole else "record",
+        "id": None if subject.entity_id is None else str(subject.entity_id),
+        "records": [_record(record) for record in subject.records],
+    }
+
+
+def _record(record: Named) -> dict[str, str]:
+    return {"data_source": record.data_source, "record_id": record.record_id}
+
+
+def _pair(pair: Pair, *, show_values: bool) -> dict[str, Any]:
+    return {"a": str(pair.a), "b": str(pair.b), **_weighing(pair.weighing, show_values=show_values)}
+
+
+def _weighing(weighing: Weighing, *, show_values: bool) -> dict[str, Any]:
+    return {
+        "party_type": weighing.party_type,
+        "weight": _bits(weighing.weight),
+        "rival": {"code": weighing.rival, "text": RIVALS[weighing.party_type][weighing.rival]},
+        "prior": {rival: _bits(weighing.prior(rival)) for rival in explanation.BOTH},
+        "total": {rival: _bits(weighing.total(rival)) for rival in explanation.BOTH},
+        "evidence": [
+            {
+                "comparison": step.comparison,
+                "name": explanation.respect(step.comparison).name,
+                "level": step.level,
+                "text": step.words,
+                "told": step.told,
+                "weight": {rival: _bits(step.weight(rival)) for rival in explanation.BOTH},
+                **({"a": dict(step.left), "b": dict(step.right)} if show_values else {}),
+            }
+            for step in weighing.steps
+        ],
+        "too_common": [*weighing.set_aside],
+        "vetoes": [*weighing.vetoes],
+        "link_threshold": _bits(weighing.link_threshold),
+        "review_threshold": _bits(weighing.review_threshold),
+    }
+
+
+def _decisions(decisions: Sequence[Decision]) -> list[dict[str, Any]]:
+    return [
+        {
+            "a": str(decision.a),
+            "b": str(decision.b),
+            "kind": decision.kind,
+            "author": decision.author,
+            "reason": decision.reason,
+            "decided_at": decision.decided_at.isoformat(),
+        }
+        for decision in decisions
+    ]
+
+
+def _bits(weight: int | None) -> float | None:
+    return None if weight is None else weight / BIT

@@ -1,0 +1,354 @@
+"""Explaining the customers of a real store: what is told is what resolving decided, and why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from estates import EstateFolder, Row, decide, frame, members
+from sqlalchemy import select
+
+from foundation.errors import NotFound, VoegError
+from identity.model import packaged_prior
+from store import tables
+from sync import explained
+from sync.customer import Gone
+from sync.explain import Explainer
+from sync.resolve import model_in_use
+
+MAPPING = """
+version: 1
+source: {source}
+system: {source}
+mode: snapshot
+timezone: UTC
+max_vanished: 1.0
+read: {{adapter: files, format: csv, path: data/{source}.csv}}
+records:
+  - kind: party
+    key: id
+    fields:
+      party_type: type
+      given_name: given
+      family_name: name
+      organisation_name: company
+      birth_date: {{from: born, do: [{{parse_date: ["%Y-%m-%d"]}}]}}
+      addresses: [{{kind: {{constant: home}}, street: street, house_number: number, postcode: postcode, city: city}}]
+      phones: [{{number: phone}}]
+      emails: [{{address: email}}]
+      identifiers: [{{type: {{constant: national_id}}, value: nid}}]
+"""
+COLUMNS = (
+    *(
+        "id",
+        "type",
+        "given",
+        "name",
+        "company",
+        "born",
+        "street",
+        "number",
+        "postcode",
+        "city",
+        "phone",
+        "email",
+        "nid",
+    ),
+)
+HOME: Row = {"street": "Dorpsstraat", "number": "4", "postcode": "1234 AB", "city": "Wijchen", "phone": "+31201112233"}
+SASKIA: Row = {"type": "person", "given": "Saskia", "name": "Terpstra", "born": "1971-03-14", "phone": "+31612345678"}
+FATHER: Row = {"type": "person", "given": "Jan", "name": "Smit", "born": "1950-02-11", **HOME}
+SON: Row = {**FATHER, "born": "1981-07-30"}
+EITHER: Row = {**FATHER, "born": None, "email": "jan.smit@example.org"}
+BAKER: Row = {"type": "person", "given": "Bram", "name": "Bakker", "phone": "+31102223344", "email": "bram@example.org"}
+BAKERY: Row = {
+    "type": "organisation",
+    "company": "Bakkerij Bakker",
+    "phone": "+31102223344",
+    "email": "bram@example.org",
+}
+NAMESAKE: Row = {"type": "person", "given": "Piet", "name": "Bos", "born": "1990-09-09", "phone": "+31613131313"}
+
+CRM: list[Row] = [
+    {"id": "saskia", **SASKIA},
+    {"id": "father", **FATHER},
+    {"id": "son", **SON},
+    {"id": "baker", **BAKER},
+    {"id": "bakery", **BAKERY},
+    {"id": "one bos", **NAMESAKE, "nid": "111222333"},
+    {"id": "hermit", "type": "person", "given": "Odulphus", "name": "Kluizenaar"},
+]
+SHOP: list[Row] = [
+    {"id": "saskia/2", **SASKIA, "given": "Sas", "email": "saskia@example.org"},
+    {"id": "father", **FATHER, "email": "jan.smit@example.org"},
+    {"id": "son", **SON},
+    {"id": "either", **EITHER},
+    {"id": "other bos", **NAMESAKE, "nid": "987654321"},
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EstateFolder]:
+    """An estate that is resolved: with a family of namesakes, a contradicted id, a baker and his bakery."""
+    estate = EstateFolder(tmp_path_factory.mktemp("explain"))
+    for source, rows in (("crm", CRM), ("shop", SHOP)):
+        estate.describe(MAPPING.format(source=source))
+        estate.deliver(f"data/{source}.csv", rows, COLUMNS)
+    estate.run()
+    yield estate
+    estate.close()
+
+
+@pytest.fixture
+def explainer(folder: EstateFolder) -> Explainer:
+    return explainer_of(folder)
+
+
+def explainer_of(folder: EstateFolder) -> Explainer:
+    model, _ = model_in_use(folder.store, folder.here.settings.identity, folder.here.duplicate_free)
+    return Explainer(folder.store, model, region="NL")
+
+
+def entity(folder: EstateFolder, record: str) -> str:
+    source, _, key = record.partition("/")
+    return next(str(number) for number, records in members(folder.store).items() if (source, key) in records)
+
+
+# Why ------------------------------------------------------------------------------------------------------------
+
+
+def test_every_pair_that_matching_keeps_is_told_with_its_weight(folder: EstateFolder, explainer: Explainer) -> None:
+    names = {
+        number: f"{source}/{key}"
+        for number, source, key in frame(
+            folder.store,
+            select(tables.source_record.c.record_no, tables.source.c.name, tables.source_record.c.record_id).join(
+                tables.source, tables.source.c.source_no == tables.source_record.c.source_no
+            ),
+        ).iter_rows()
+    }
+    edges = frame(folder.store, select(tables.edge))
+    assert edges.height > 5
+    for a, b, weight, veto in edges.select("a", "b", "weight", "veto").iter_rows():
+        found = explainer.why(names[a], names[b])
+        assert found.strongest is not None
+        assert (found.strongest.weighing.weight, bool(found.strongest.weighing.vetoes)) == (weight, veto)
+
+
+def test_two_records_of_one_customer(folder: EstateFolder, explainer: Explainer) -> None:
+    found = explainer.why("crm/saskia", "shop/saskia/2")
+    assert found.together and found.verdict == "linked" and len(found.pairs) == 1
+    assert found.a.entity_id == found.b.entity_id and not found.notes
+    whole = explainer.why("crm/saskia", entity(folder, "crm/saskia"))
+    assert [str(record) for record in whole.b.records] == ["shop/saskia/2"]
+
+
+def test_two_customers_are_weighed_by_all_pairs_of_their_records(folder: EstateFolder, explainer: Explainer) -> None:
+    found = explainer.why(entity(folder, "crm/father"), entity(folder, "crm/son"))
+    assert not found.together
+    assert len(found.pairs) == len(found.a.records) * len(found.b.records) > 2
+    weights = [pair.weighing.weight for pair in found.pairs]
+    assert weights == sorted(weights, reverse=True)
+    assert found.between is not None and found.between < packaged_prior().link_threshold
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "says"),
+    [
+        ("crm/nobody", "crm/saskia", "source 'crm' has no live customer record of that key"),
+        ("crn/saskia", "crm/saskia", "did you mean 'crm'"),
+        ("999", "crm/saskia", "there is no customer 999"),
+        ("crm/saskia", "crm/saskia", "both are the same source record"),
+    ],
+)
+def test_what_is_not_there_is_said(explainer: Explainer, a: str, b: str, says: str) -> None:
+    with pytest.raises(VoegError, match=says):
+        explainer.why(a, b)
+
+
+def test_one_customer_is_not_weighed_against_itself(folder: EstateFolder, explainer: Explainer) -> None:
+    number = entity(folder, "crm/saskia")
+    with pytest.raises(VoegError, match="voeg customer how"):
+        explainer.why(number, number)
+
+
+# Why not --------------------------------------------------------------------------------------------------------
+
+
+def reasons(explainer: Explainer, a: str, b: str) -> list[str]:
+    return list(explainer.why_not(a, b).reasons)
+
+
+def test_father_and_son_contradict_each_other_though_a_record_fits_both(explainer: Explainer) -> None:
+    found = explainer.why_not("crm/father", "crm/son")
+    assert found.reasons == ("contradiction",)
+    assert found.why.strongest is not None and "shop/either" in (str(found.why.strongest.a), str(found.why.strongest.b))
+    assert {key.state for key in found.keys} == {"blocks"}
+    assert {key.rule for key in found.keys} >= {"phone"}
+    assert all(key.records and key.records >= 2 for key in found.keys)
+
+
+def test_national_ids_that_differ_rule_it_out(explainer: Explainer) -> None:
+    found = explainer.why_not("crm/one bos", "shop/other bos")
+    assert found.reasons[0] == "veto" and found.why.verdict == "veto"
+
+
+def test_a_person_is_never_an_organisation(explainer: Explainer) -> None:
+    found = explainer.why_not("crm/baker", "crm/bakery")
+    assert found.reasons == ("party_type",)
+    assert found.why.strongest is None and found.why.verdict == "party_type"
+
+
+def test_who_shares_nothing_was_never_compared(explainer: Explainer) -> None:
+    found = explainer.why_not("crm/hermit", "crm/saskia")
+    assert found.reasons == ("no_common_key", "too_little") and not found.keys
+    assert found.why.verdict == "too_little"
+
+
+def test_nothing_keeps_one_customer_apart(explainer: Explainer) -> None:
+    with pytest.raises(VoegError, match="nothing keeps them apart"):
+        explainer.why_not("crm/saskia", "shop/saskia/2")
+
+
+def test_keys_that_do_not_block_are_told_with_the_reason(folder: EstateFolder) -> None:
+    model, _ = model_in_use(folder.store, folder.here.settings.identity)
+    generic = replace(model, generic={**model.generic, "phones": frozenset({str(HOME["phone"])})})
+    found = Explainer(folder.store, generic, region="NL").why_not("crm/father", "crm/son")
+    assert {key.state for key in found.keys if key.rule == "phone"} == {"generic"}
+    assert {key.state for key in found.keys if key.rule != "phone"} == {"blocks"}
+    hashes = frame(folder.store, select(tables.blocking_key.c.hash))["hash"].to_list()
+    common = replace(model, common_keys=frozenset(hashes))
+    found = Explainer(folder.store, common, region="NL").why_not("crm/father", "crm/son")
+    assert {key.state for key in found.keys} == {"common"}
+    assert "no_common_key" in found.reasons
+
+
+# How ------------------------------------------------------------------------------------------------------------
+
+
+def test_how_tells_every_step_and_the_weakest(folder: EstateFolder, explainer: Explainer) -> None:
+    number = entity(folder, "crm/father")
+    found = explainer.how(number)
+    assert len(found.steps) == len(found.records) - 1 == 2
+    joined = {*found.steps[-1].one, *found.steps[-1].other}
+    assert joined == {*found.records}
+    assert found.weakest is not None and found.weakest.weight == min(step.weight or 0 for step in found.steps)
+    assert found.falls and all(fall.above >= found.link_threshold for fall in found.falls)
+    assert {record for part in found.falls[0].parts for record in part} == {*found.records}
+    assert not found.notes
+
+
+def test_how_of_a_single_record(folder: EstateFolder, explainer: Explainer) -> None:
+    found = explainer.how(entity(folder, "crm/hermit"))
+    assert (len(found.records), found.steps, found.falls, found.weakest) == (1, (), (), None)
+
+
+# What may change ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def changing(tmp_path: Path) -> Iterator[EstateFolder]:
+    """An estate of its own, to change."""
+    estate = EstateFolder(tmp_path)
+    for source, rows in (("crm", CRM), ("shop", SHOP)):
+        estate.describe(MAPPING.format(source=source))
+        estate.deliver(f"data/{source}.csv", rows, COLUMNS)
+    estate.run()
+    yield estate
+    estate.close()
+
+
+def test_decisions_are_told_first(changing: EstateFolder) -> None:
+    decide(changing.store, "never_link", ("crm", "saskia"), ("shop", "saskia/2"))
+    decide(changing.store, "must_link", ("crm", "hermit"), ("crm", "saskia"))
+    waits = explainer_of(changing).why("crm/hermit", "crm/saskia")
+    assert waits.verdict == "decided_same" and not waits.together and "voeg resolve" in waits.notes[0]
+    changing.resolve()
+    explainer = explainer_of(changing)
+    apart = explainer.why_not("crm/saskia", "shop/saskia/2")
+    assert apart.reasons[0] == "decision" and apart.why.verdict == "decided_different"
+    [decision] = apart.why.decisions
+    assert (decision.kind, decision.author, decision.reason) == ("never_link", "steward", "asked them")
+    found = explainer.how(entity(changing, "crm/hermit"))
+    assert [step.weight for step in found.steps] == [None] and not found.falls and found.weakest is None
+    assert [decision.kind for decision in found.decisions] == ["must_link"]
+
+
+def test_a_record_that_was_not_resolved_yet_is_explained_from_its_content(changing: EstateFolder) -> None:
+    changing.deliver("data/shop.csv", [*SHOP, {"id": "late", **SASKIA}], COLUMNS)
+    changing.sync("shop")
+    explainer = explainer_of(changing)
+    found = explainer.why("shop/late", "crm/saskia")
+    assert found.verdict == "linked" and not found.together and found.a.entity_id is None
+    assert reasons(explainer, "shop/late", "crm/saskia")[0] == "not_resolved"
+
+
+def test_another_threshold_than_was_resolved_with_is_noted(folder: EstateFolder) -> None:
+    model, _ = model_in_use(folder.store, folder.here.settings.identity)
+    explainer = Explainer(folder.store, model.with_thresholds(link=50_000), region="NL")
+    found = explainer.how(entity(folder, "crm/saskia"))
+    assert len(found.notes) == 2 and all("voeg resolve" in note for note in found.notes)
+
+
+def test_who_is_gone_is_gone(changing: EstateFolder) -> None:
+    number = entity(changing, "crm/hermit")
+    changing.deliver("data/crm.csv", [row for row in CRM if row["id"] != "hermit"], COLUMNS)
+    changing.run()
+    with pytest.raises(Gone):
+        explainer_of(changing).how(number)
+    with pytest.raises(NotFound):
+        explainer_of(changing).why("crm/hermit", "crm/saskia")
+
+
+# As documents ---------------------------------------------------------------------------------------------------
+
+
+def test_documents_hold_no_value_unless_asked(folder: EstateFolder, explainer: Explainer) -> None:
+    why = explainer.why("crm/saskia", "shop/saskia/2")
+    why_not = explainer.why_not("crm/father", "crm/son")
+    how = explainer.how(entity(folder, "crm/father"))
+    kept = "".join(
+        json.dumps(document)
+        for document in (
+            explained.why(why, show_values=False),
+            explained.why_not(why_not, show_values=False),
+            explained.how(how, show_values=False),
+        )
+    )
+    told = json.dumps(explained.why(why, show_values=True))
+    for value in ("terpstra", "smit", "+31612345678", "+31201112233", "19710314", "1234ab", "wijchen"):
+        assert f'"{value}' not in kept
+    assert "terpstra" in told and "+31612345678" in told
+
+
+def test_the_shape_of_documents_is_kept(folder: EstateFolder, explainer: Explainer) -> None:
+    why = explained.why(explainer.why("crm/saskia", "shop/saskia/2"), show_values=False)
+    assert list(why) == [
+        *("format", "a", "b", "together", "verdict", "between", "strongest", "pairs", "decisions", "notes"),
+    ]
+    strongest = why["strongest"]
+    assert strongest["weight"] == min(strongest["total"].values())
+    for rival, total in strongest["total"].items():
+        summed = strongest["prior"][rival] + sum(each["weight"][rival] for each in strongest["evidence"])
+        assert summed == pytest.approx(total, abs=1e-9)
+    why_not = explained.why_not(explainer.why_not("crm/father", "crm/son"), show_values=False)
+    assert list(why_not) == [*why, "reasons", "keys"]
+    how = explained.how(explainer.how(entity(folder, "crm/father")), show_values=False)
+    assert list(how) == [
+        *(
+            "format",
+            "requested_id",
+            "id",
+            "records",
+            "link_threshold",
+            "steps",
+            "weakest",
+            "falls",
+            "decisions",
+            "notes",
+        ),
+    ]
+    assert how["weakest"] in range(len(how["steps"]))
