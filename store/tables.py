@@ -549,4 +549,5 @@ Index(
 )
 Index("ix_task_a", task.c.a)
 Index("ix_task_b", task.c.b)
+Index("ix_decision_a", decision.c.a)
 Index("ix_decision_b", decision.c.b)

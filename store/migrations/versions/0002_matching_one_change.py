@@ -78,6 +78,7 @@ def upgrade() -> None:
     op.create_index("ix_task_a", "task", ["a"])
     op.create_index("ix_task_b", "task", ["b"])
     op.create_index("ix_crosswalk_history_record", "crosswalk_history", ["record_no"], unique=False)
+    op.create_index("ix_decision_a", "decision", ["a"], unique=False)
     op.create_index("ix_decision_b", "decision", ["b"], unique=False)
     # What is matched by the model of before stands, but its edges are gone: the next resolve links everything anew.
     op.execute("DELETE FROM state WHERE key = 'resolved_with_model'")
