@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from sync.cli import copybooks, customers, estates, evaluations, golden_records, quarantines, sources
+from sync.cli import copybooks, customers, estates, evaluations, explanations, golden_records, quarantines, sources, tasks
 from sync.cli.console import out
 
 app = typer.Typer(
@@ -38,7 +38,7 @@ def voeg(
     """Voeg: the cement between the customer systems an organisation already has."""
 
 
-for room in (estates, sources, golden_records, evaluations, customers, quarantines, copybooks):
+for room in (estates, sources, golden_records, evaluations, customers, explanations, quarantines, tasks, copybooks):
     room.register(app)
 
 

@@ -1,0 +1,102 @@
+"""``voeg customer why|why-not|how``, as a steward and an integrator meet them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from estates import EstateFolder, decide
+from test_sync_explain import COLUMNS, CRM, FATHER, MAPPING, SASKIA, SHOP, entity
+from typer.testing import CliRunner, Result
+
+from sync.cli import command_line
+
+VALUES = [
+    value for person in (SASKIA, FATHER) for name, value in person.items() if value and name not in ("type", "number")
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EstateFolder]:
+    estate = EstateFolder(tmp_path_factory.mktemp("explanations"))
+    for source, rows in (("crm", CRM), ("shop", SHOP)):
+        estate.describe(MAPPING.format(source=source))
+        estate.deliver(f"data/{source}.csv", rows, COLUMNS)
+    estate.run()
+    decide(estate.store, "must_link", ("crm", "hermit"), ("crm", "baker"))
+    estate.resolve()
+    yield estate
+    estate.close()
+
+
+def voeg(folder: EstateFolder, *words: str, exit_code: int = 0) -> Result:
+    result = CliRunner().invoke(command_line(), ["customer", *words, "--estate", str(folder.root)])
+    assert result.exit_code == exit_code, (result.stdout, result.stderr, result.exception)
+    return result
+
+
+def row_of(text: str, name: str) -> str:
+    return next(line for line in text.splitlines() if line.startswith(name))
+
+
+def test_why_is_a_waterfall_in_words_and_bits(folder: EstateFolder) -> None:
+    shown = voeg(folder, "why", "crm/saskia", "shop/saskia/2").stdout
+    assert f"are one customer: {entity(folder, 'crm/saskia')}" in shown
+    assert "the pair is linked" in shown
+    birth_date = row_of(shown, "birth date")
+    assert "the same" in birth_date and "█" in birth_date
+    together = row_of(shown, "together").split()
+    answer = json.loads(voeg(folder, "why", "crm/saskia", "shop/saskia/2", "--json").stdout)
+    for each in answer["strongest"]["evidence"]:
+        if each["told"]:
+            assert each["text"] in row_of(shown, each["name"])
+    assert float(together[3]) == pytest.approx(answer["strongest"]["weight"], abs=0.01)
+    assert "not told by both:" in shown and "national id" in row_of(shown, "not told by both")
+
+
+def test_values_are_shown_on_demand_only(folder: EstateFolder) -> None:
+    for words in (
+        ["why", "crm/father", "crm/son"],
+        ["why-not", "crm/father", "crm/son"],
+        ["how", entity(folder, "crm/father")],
+    ):
+        for more in ([], ["--json"]):
+            result = voeg(folder, *words, *more)
+            told = (result.stdout + result.stderr).lower()
+            assert not [value for value in VALUES if value.lower() in told]
+            assert "19500211" not in told
+    assert "19500211" in voeg(folder, "why", "crm/father", "crm/son", "--show-values").stdout
+    assert "19810730" in voeg(folder, "why-not", "crm/father", "crm/son", "--show-values", "--json").stdout
+    assert "smit" in voeg(folder, "how", entity(folder, "crm/father"), "--show-values").stdout
+
+
+def test_why_not_names_what_keeps_two_apart(folder: EstateFolder) -> None:
+    shown = voeg(folder, "why-not", "crm/father", "crm/son").stdout
+    assert "- pairs of their records would link, but taken together the records contradict one another" in shown
+    assert "phone" in shown and "brings them together" in shown
+    assert "birth date: different" in shown
+    assert "national id: different" in voeg(folder, "why-not", "crm/one bos", "shop/other bos").stdout
+    assert "but may be related" in voeg(folder, "why-not", "crm/baker", "crm/bakery").stdout
+    assert "no blocking key" in voeg(folder, "why-not", "crm/hermit", "crm/saskia").stdout
+
+
+def test_why_points_to_what_a_pair_alone_cannot_tell(folder: EstateFolder) -> None:
+    apart = voeg(folder, "why", "shop/either", entity(folder, "crm/son"))
+    together = voeg(folder, "why", "shop/either", entity(folder, "crm/father"))
+    assert "voeg customer why-not" in apart.stderr + together.stderr
+
+
+def test_how_tells_the_order_the_weakest_link_and_the_thresholds(folder: EstateFolder) -> None:
+    shown = voeg(folder, "how", entity(folder, "crm/father")).stdout
+    assert "3 source records" in shown
+    assert "weakest link: step" in shown
+    assert "With a higher link threshold" in shown and " | " in shown
+    decided = voeg(folder, "how", entity(folder, "crm/hermit")).stdout
+    assert "decided" in decided and "asked them" in decided and "weakest" not in decided
+
+
+def test_what_is_not_there_is_one_line_and_exit_code_1(folder: EstateFolder) -> None:
+    result = voeg(folder, "why", "crm/nobody", "crm/saskia", exit_code=1)
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert "no live customer record of that key" in result.stderr and "nobody" not in result.stderr
