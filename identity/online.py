@@ -25,13 +25,17 @@ from identity import blocking, clustering, components, packing
 from identity.comparison import COMPARISONS
 from identity.linking import MUST_LINK, NEVER_LINK
 from identity.model import Model
-from identity.scoring import Record, Scorer
+from identity.packing import LISTS
+from identity.scoring import Found, Record, Scorer
 
 Pair = tuple[int, int]
-Found = tuple[int, bool]
-"""Weight of a pair in 1/1000 bit, and whether it has a veto."""
 
 _CEILINGS: Final = {rule.name: rule.ceiling for rules in blocking.RULES.values() for rule in rules}
+_OF_LISTS: Final = {
+    party_type: {rule.name: rule.parts[0].sql for rule in rules if len(rule.parts) == 1 and rule.parts[0].sql in LISTS}
+    for party_type, rules in blocking.RULES.items()
+}
+"""The rules of which each value of a list is a key: who has none of the keys shares none of the values."""
 
 
 class Placed(NamedTuple):
@@ -159,18 +163,22 @@ class Matcher:
         old = {(a, b): (weight, bool(veto)) for a, b, weight, veto in self._index.edges(list(dirty))}
         records.load(dirty)
         candidates = keys.candidates([number for number in dirty if number in records])
-        records.load({other for others in candidates.values() for other in others})
+        records.load({other for one in candidates for others in one.others.values() for other in others})
         new: dict[Pair, Found] = {}
         done: set[int] = set()
-        for number, others in candidates.items():
-            record = records[number]
-            scorer = self._scorers[record.party_type]
-            sought = scorer.sought(record)
+        for one in candidates:
+            number, record = one.record_no, records[one.record_no]
             done.add(number)
-            for other in others - done:
-                found = scorer.weight(sought, records[other], self._model.review_threshold)
-                if found:
-                    new[(number, other) if number < other else (other, number)] = found
+            scorer = self._scorers[record.party_type]
+            weights = scorer.surprising(record)
+            for apart, others in one.others.items():
+                sought = scorer.sought(record, weights, apart)
+                for other in others:
+                    if other in done:
+                        continue
+                    found = scorer.weight(sought, records[other], self._model.review_threshold)
+                    if found:
+                        new[(number, other) if number < other else (other, number)] = found
         return _Edges(dirty, old, new)
 
     def _decide(self, records: _Records, groups: _Groups) -> tuple[list[Placed], list[Conflict]]:
@@ -251,6 +259,20 @@ class _Records:
                 self._known[number] = Record(content, key, self._model)
 
 
+class _Own(NamedTuple):
+    """The keys of one record."""
+
+    keys: set[int]  # but the common ones
+    of_lists: dict[str, list[int]]  # by feature of which each value makes a key: those keys, if none of them is common
+
+
+class _Candidates(NamedTuple):
+    """The records that a record has a key in common with."""
+
+    record_no: int
+    others: dict[frozenset[str], Collection[int]]  # by the lists of which they share no value with it
+
+
 class _Keys:
     """The blocking keys of records that a call has met, and who has them, as they are after the changes."""
 
@@ -259,14 +281,14 @@ class _Keys:
         self._common = model.common_keys
         self._index = index
         self._records = records
-        self._of: dict[int, set[int]] = {}  # by live record
+        self._of: dict[int, _Own] = {}  # by live record
         self._ceiling: dict[int, int] = {}  # of every key met
         self._holders: dict[int, set[int]] = {}  # of every key met; none of one that makes no candidates
         self._taken: dict[int, set[int]] = {}
         self._given: dict[int, set[int]] = {}
         for number in records.altered:
-            old = self._keys(records.before[number]) if number in records.before else set()
-            now = self._of[number] = self._keys(records[number]) if number in records else set()
+            old = self._own(records.before[number]).keys if number in records.before else set()
+            now = self._own_of(number).keys if number in records else set()
             for key in old - now:
                 self._taken.setdefault(key, set()).add(number)
             for key in now - old:
@@ -286,28 +308,51 @@ class _Keys:
         """Hash and record_no of the keys that altered records didn't have."""
         return [(key, number) for key, numbers in self._given.items() for number in numbers]
 
-    def candidates(self, numbers: Collection[int]) -> dict[int, set[int]]:
+    def candidates(self, numbers: Collection[int]) -> list[_Candidates]:
         """Return, for each of these live records, the others that it has a key in common with."""
         self._records.load(numbers)
-        for number in numbers:
-            if number not in self._of:
-                self._of[number] = self._keys(self._records[number])
-        self._meet({key for number in numbers for key in self._of[number]}.difference(self._holders))
-        nobody: set[int] = set()
-        return {
-            number: nobody.union(*(self._holders[key] for key in self._of[number])) - {number} for number in numbers
-        }
+        keys = {key for number in numbers for key in self._own_of(number).keys}
+        self._meet(keys.difference(self._holders))
+        return [self._candidates(number) for number in numbers]
 
-    def _keys(self, record: Record) -> set[int]:
-        """Return the keys of a record but those that the model knows as common."""
+    def _candidates(self, number: int) -> _Candidates:
+        own = self._of[number]
+        others: set[int] = set().union(*(self._holders[key] for key in own.keys))
+        apart: set[str] = set()
+        sharing: dict[int, set[str]] = {}
+        for name, keys in own.of_lists.items():
+            holders = [self._holders[key] for key in keys]
+            if all(holders):  # each key makes candidates: whoever isn't among them doesn't share it
+                apart.add(name)
+                for other in set().union(*holders):
+                    sharing.setdefault(other, set()).add(name)
+        found: dict[frozenset[str], Collection[int]] = {frozenset(apart): others.difference(sharing, [number])}
+        groups: dict[frozenset[str], list[int]] = {}
+        for other, names in sharing.items():
+            if other != number:
+                groups.setdefault(frozenset(apart - names), []).append(other)
+        return _Candidates(number, found | groups)
+
+    def _own_of(self, number: int) -> _Own:
+        """Return the keys of a live record."""
+        if number not in self._of:
+            self._of[number] = self._own(self._records[number])
+        return self._of[number]
+
+    def _own(self, record: Record) -> _Own:
         found: set[int] = set()
         party_type = record.party_type
-        for rule, hashes in blocking.keys(record, party_type).items():
+        by_rule = blocking.keys(record, party_type)
+        for rule, hashes in by_rule.items():
             ceiling = _CEILINGS[rule]
             for key in hashes:
                 self._ceiling[key] = ceiling
             found.update(hashes)
-        return found - self._common
+        common = found & self._common
+        of_lists = {name: by_rule.get(rule, []) for rule, name in _OF_LISTS[party_type].items()}
+        if common:
+            of_lists = {name: keys for name, keys in of_lists.items() if common.isdisjoint(keys)}
+        return _Own(found - common, of_lists)
 
     def _meet(self, keys: Collection[int]) -> None:
         """Find out who has these keys."""
@@ -315,8 +360,11 @@ class _Keys:
         most = max(_CEILINGS.values()) + len(self._records.altered) + 1
         stored = dict(self._index.holders([key for key in keys if key not in self._common], most))
         for key in keys:
-            before = set(stored.get(key, ()))
-            after = (before - self._taken.get(key, set())) | self._given.get(key, set())
+            after = before = set(stored.get(key, ()))
+            if key in self._taken:
+                after = after - self._taken[key]
+            if key in self._given:
+                after = after | self._given[key]
             is_over = len(after) > self._ceiling[key]
             if is_over != (len(before) > self._ceiling[key]):
                 self.crossing |= before | after

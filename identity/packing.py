@@ -22,8 +22,9 @@ _ESCAPED: Final = {_ESCAPE: _ESCAPE + "0", _AFTER: _ESCAPE + "1", _BETWEEN: _ESC
 
 FIELDS: Final = tuple(name for name in SCHEMA if name not in ("record_no", "key"))
 """What is packed, in order."""
-_POSITION: Final = {name: position for position, name in enumerate(FIELDS)}
-_LISTS: Final = frozenset(name for name in FIELDS if SCHEMA[name] == pl.List(pl.String))
+_PLACES: Final = {name: place for place, name in enumerate(FIELDS)}
+LISTS: Final = frozenset(name for name in FIELDS if SCHEMA[name] == pl.List(pl.String))
+"""Those that hold several values."""
 
 
 def pack(features: pl.DataFrame) -> pl.DataFrame:
@@ -40,7 +41,7 @@ def pack(features: pl.DataFrame) -> pl.DataFrame:
         "record_no",
         pl.col("key").reinterpret(signed=True),
         content=pl.concat_str([_field(name) for name in FIELDS], separator=_BETWEEN),
-        separators=pl.sum_horizontal(pl.col(name).list.len().fill_null(0) for name in FIELDS if name in _LISTS),
+        separators=pl.sum_horizontal(pl.col(name).list.len().fill_null(0) for name in FIELDS if name in LISTS),
     )
     # Nothing a source holds should have these characters: where one has, the text has more of them than it should.
     strange = (
@@ -58,13 +59,13 @@ def pack(features: pl.DataFrame) -> pl.DataFrame:
 def pack_one(record: Mapping[str, Value]) -> str:
     """Return the text of one record; of many, ``pack`` makes them at once."""
     return _BETWEEN.join(
-        "".join(_escaped(value) + _AFTER for value in record[name] or ()) if name in _LISTS else _scalar(record[name])
+        "".join(_escaped(value) + _AFTER for value in record[name] or ()) if name in LISTS else _scalar(record[name])
         for name in FIELDS
     )
 
 
 def unpack_one(content: str) -> dict[str, Value]:
-    """Return all fields of one record."""
+    """Return the features of one record."""
     texts = fields(content)
     return {name: read(texts, name) for name in FIELDS}
 
@@ -76,17 +77,17 @@ def fields(content: str) -> list[str]:
 
 def read(texts: list[str], name: str) -> Value:
     """Return the value of one field."""
-    text = texts[_POSITION[name]]
+    text = texts[_PLACES[name]]
     if not text:
         return None
-    if name in _LISTS:
+    if name in LISTS:
         values = text[:-1].split(_AFTER)
         return [_unescaped(value) for value in values] if _ESCAPE in text else values
     return _unescaped(text) if _ESCAPE in text else text
 
 
 def _field(name: str) -> pl.Expr:
-    if name not in _LISTS:
+    if name not in LISTS:
         return pl.col(name).fill_null("")
     joined = pl.col(name).list.join(_AFTER) + _AFTER
     return pl.when(pl.col(name).list.len() > 0).then(joined).otherwise(pl.lit(""))

@@ -8,9 +8,12 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from identity import packing
-from identity.comparison import COMPARISONS, Value
+from identity.comparison import COMPARISONS, Condition, Value, shares
 from identity.evidence import Evidence, Ints, evidence
 from identity.model import Model
+
+Found = tuple[int, bool]
+"""Weight of a pair in 1/1000 bit, and whether it has a veto."""
 
 _OUT_OF_REACH: Final = -(2**40)
 """Weight of a level that a record can't have with any other."""
@@ -22,7 +25,7 @@ class Record(dict[str, Value]):
     """The features of one record as a model sees them; each is read when it is first asked for.
 
     Generic values are left out, and a gender that the record doesn't tell is taken from its given name where the model
-    knows that.
+    knows that. Of most records only a few features are asked for, before it is clear that a pair is hopeless.
     """
 
     __slots__ = ("_model", "_texts", "key")
@@ -34,25 +37,25 @@ class Record(dict[str, Value]):
         self._texts = packing.fields(content)
         self._model = model
 
+    def __missing__(self, name: str) -> Value:
+        """Read a feature."""
+        value = packing.read(self._texts, name)
+        if value is None:
+            if name == "gender" and isinstance(given := self["given"], str):
+                value = self._model.genders.get(given)
+        elif name in self._model.generic:
+            generic = self._model.generic[name]
+            if isinstance(value, str):
+                value = None if value in generic else value
+            elif not generic.isdisjoint(value):
+                value = [one for one in value if one not in generic] or None
+        self[name] = value
+        return value
+
     @property
     def party_type(self) -> str:
         """Whether a person or an organisation."""
         return str(self["party_type"])
-
-    def __missing__(self, name: str) -> Value:
-        """Read a feature."""
-        value = packing.read(self._texts, name)
-        generic = self._model.generic.get(name)
-        if generic and value is not None:
-            if isinstance(value, str):
-                value = None if value in generic else value
-            else:
-                value = [one for one in value if one not in generic] or None
-        if name == "gender" and value is None:
-            given = self["given"]
-            value = self._model.genders.get(given) if isinstance(given, str) else None
-        self[name] = value
-        return value
 
     def surprise(self, name: str) -> int | None:
         """Return how surprising the value of a feature is, in 1/1000 bit; None where the record doesn't tell."""
@@ -71,7 +74,12 @@ class _Step(NamedTuple):
     relative: tuple[int, ...]
     veto: tuple[bool, ...]
     frequency: tuple[str | None, ...]  # the feature of which the shared value's surprise comes on top
-    by_frequency: bool  # whether there is one
+    shared: tuple[str | None, ...]  # the feature of which the level says no more than that a value is shared
+    by_frequency: bool  # whether one of the levels is
+
+
+Weights = tuple[int, ...]
+"""What each level of a comparison adds against strangers, by number."""
 
 
 class Sought(NamedTuple):
@@ -80,7 +88,7 @@ class Sought(NamedTuple):
     record: Record
     stranger: int  # prior and all comparisons at their best
     relative: int
-    steps: Sequence[tuple[_Step, tuple[int, ...], int, int]]  # with weights against strangers, and the best of both
+    steps: Sequence[tuple[_Step, Weights, int, int]]  # the best against strangers, and against relatives
 
 
 class Scorer:
@@ -102,30 +110,46 @@ class Scorer:
                     relative=tuple(level.relative if level else 0 for level in known),
                     veto=tuple(level.veto for level in one.levels),
                     frequency=tuple(level.frequency for level in one.levels),
+                    shared=tuple(shared_feature(level.condition) for level in one.levels),
                     by_frequency=any(level.frequency for level in one.levels),
                 )
             )
         # What tells strangers apart best comes first, so that most pairs are given up after a step or two.
-        self._steps = sorted(steps, key=lambda step: min(step.stranger) - max(step.stranger))
+        self._steps = sorted(steps, key=_width, reverse=True)
+        self._bests: dict[frozenset[str], list[tuple[int, int]]] = {}
 
-    def sought(self, record: Record) -> Sought:
-        """Look up the most that a pair with the record can come to.
+    def surprising(self, record: Record) -> list[Weights]:
+        """Return the weights of the levels of each step for pairs with the record, for ``sought``.
 
         A level by frequency means that both have the same value: its weight is known from one of them, and it can't be
         reached where that one doesn't tell.
         """
-        steps = []
-        stranger, relative = self._population.stranger_prior, self._population.relative_prior
-        for step in self._steps:
-            weights = self._surprising(step, record) if step.by_frequency else step.stranger
-            best = max(weights), max(step.relative)
-            stranger += best[0]
-            relative += best[1]
-            steps.append((step, weights, *best))
-        return Sought(record, stranger, relative, steps)
+        return [self._surprising(step, record) if step.by_frequency else step.stranger for step in self._steps]
 
-    def weight(self, sought: Sought, other: Record, at_least: int) -> tuple[int, bool] | None:
-        """Return the weight of a pair in 1/1000 bit and whether it has a veto; None when it is below ``at_least``.
+    def sought(self, record: Record, weights: Sequence[Weights], apart: frozenset[str]) -> Sought:
+        """Look up the most that a pair with the record can come to.
+
+        Args:
+            record: one of the pair.
+            weights: what ``surprising`` found for it.
+            apart: lists of which the other one is known to share no value.
+        """
+        bests = self._bests.get(apart)
+        if bests is None:
+            bests = self._bests[apart] = [_best(step, apart) for step in self._steps]
+        steps = [
+            (step, own, max(own) if step.by_frequency else stranger, relative)
+            for step, own, (stranger, relative) in zip(self._steps, weights, bests, strict=True)
+        ]
+        return Sought(
+            record,
+            self._population.stranger_prior + sum(step[2] for step in steps),
+            self._population.relative_prior + sum(step[3] for step in steps),
+            steps,
+        )
+
+    def weight(self, sought: Sought, other: Record, at_least: int) -> Found | None:
+        """Return what a pair comes to; None when it is below ``at_least``, in 1/1000 bit.
 
         Begins with the most that the pair can come to and takes off what each comparison falls short of that, so that
         it can stop as soon as the weight can't be reached any more.
@@ -144,10 +168,11 @@ class Scorer:
     def evidence(self, records: Sequence[Record], left: Ints, right: Ints) -> Evidence:
         """Weigh pairs of records, named by their position, in every respect and whatever they prove."""
         comparisons = COMPARISONS[self._party_type]
+        level_of = [one.level for one in comparisons]
         pairs = [(records[one], records[other]) for one, other in zip(left.tolist(), right.tolist(), strict=True)]
-        levels = np.array(
-            [[comparison.level(one, other) for comparison in comparisons] for one, other in pairs], dtype=np.uint8
-        ).reshape(-1, len(comparisons))
+        levels = np.array([[level(one, other) for level in level_of] for one, other in pairs], dtype=np.uint8).reshape(
+            -1, len(comparisons)
+        )
         frequencies = {level.frequency for one in comparisons for level in one.levels if level.frequency}
         vetoes = [[level.veto for level in one.levels] for one in comparisons]
         return evidence(
@@ -168,7 +193,7 @@ class Scorer:
             population=self._population,
         )
 
-    def _surprising(self, step: _Step, record: Record) -> tuple[int, ...]:
+    def _surprising(self, step: _Step, record: Record) -> Weights:
         """Return the weights of a comparison's levels against strangers, for pairs with the record."""
         weights = []
         for weight, name in zip(step.stranger, step.frequency, strict=True):
@@ -179,3 +204,27 @@ class Scorer:
     def _duplicates(self, one: Record, other: Record) -> bool:
         """Whether both are of one source that has no customer twice."""
         return one["data_source"] == other["data_source"] and one["data_source"] in self._model.duplicate_free
+
+
+def shared_feature(condition: Condition | None) -> str | None:
+    """Return the list of which a condition says no more than that both have a value of it, if it is such a one."""
+    return _SHARED.get(condition.python(_plain, _plain)) if condition else None
+
+
+def _plain(column: str) -> str:
+    return column
+
+
+_SHARED: Final = {shares(name).python(_plain, _plain): name for name in packing.LISTS}
+
+
+def _best(step: _Step, apart: frozenset[str]) -> tuple[int, int]:
+    """Return the most that a comparison can add against strangers, and against relatives."""
+    possible = [level for level, name in enumerate(step.shared) if name not in apart]
+    return max(step.stranger[level] for level in possible), max(step.relative[level] for level in possible)
+
+
+def _width(step: _Step) -> int:
+    """Return how much the levels of a comparison differ, but for those that blocking tells beforehand."""
+    weights = [weight for weight, name in zip(step.stranger, step.shared, strict=True) if name is None]
+    return max(weights) - min(weights)
