@@ -25,11 +25,14 @@ from sync.cli.console import (
     progress,
     reports_errors,
 )
+from sync.cli.rehearsals import model_to_try, print_rehearsal
 from sync.estate import Estate
 from sync.export import Format
 from sync.export import crosswalk as export_crosswalk_rows
 from sync.export import golden as export_golden_rows
+from sync.link import Engine
 from sync.publish import Published, drain, publisher, run
+from sync.rehearse import rehearse
 from sync.resolve import Resolved
 from sync.resolve import resolve as resolve_records
 from sync.train import active_model
@@ -90,9 +93,37 @@ def model_show(estate: EstateOption = HERE, as_json: JsonOption = False) -> None
 
 
 @reports_errors
-def resolve(estate: EstateOption = HERE, as_json: JsonOption = False) -> None:
+def resolve(
+    *,
+    engine: Annotated[Engine, typer.Option(help="What links everything, when that is due.")] = Engine.DUCKDB,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Write nothing; tell what linking everything would merge and split.")
+    ] = False,
+    model: Annotated[
+        str | None, typer.Option(metavar="VERSION|FILE", help="With --dry-run: try this model, not the one in use.")
+    ] = None,
+    link_threshold: Annotated[
+        float | None, typer.Option(metavar="BITS", help="With --dry-run: try this link threshold.")
+    ] = None,
+    samples: Annotated[int, typer.Option(min=0, help="With --dry-run: merges and splits to show, of each.")] = 10,
+    show_values: Annotated[
+        bool, typer.Option("--show-values", help="With --dry-run: show what the customers are called.")
+    ] = False,
+    estate: EstateOption = HERE,
+    as_json: JsonOption = False,
+) -> None:
     """Decide who is who, compute golden records, and put events into the outbox."""
-    report = resolve_here(open_here(estate))
+    if not dry_run and (model is not None or link_threshold is not None or show_values):
+        raise typer.BadParameter("--model, --link-threshold and --show-values try something out: add --dry-run")
+    here = open_here(estate)
+    if dry_run:
+        tried = model_to_try(here, model, link_threshold)
+        with progress() as bars:
+            bars.add_task("who is who", total=None)
+            rehearsal = rehearse(here.store, tried, engine=engine, samples=samples, names=show_values)
+        print_rehearsal(rehearsal, as_json=as_json)
+        return
+    report = resolve_here(here, engine)
     if as_json:
         print_json(resolved_as_dict(report))
     else:
@@ -114,7 +145,7 @@ def resolved_as_dict(report: Resolved) -> dict[str, Any]:
     }
 
 
-def resolve_here(here: Estate) -> Resolved:
+def resolve_here(here: Estate, engine: Engine = Engine.DUCKDB) -> Resolved:
     """Resolve an estate with its settings, showing progress."""
     with progress() as bars:
         bar = bars.add_task("resolving", total=None)
@@ -125,6 +156,7 @@ def resolve_here(here: Estate) -> Resolved:
             now=datetime.now(UTC),
             settings=here.settings.identity,
             duplicate_free=here.duplicate_free,
+            engine=engine,
             stage=lambda name, steps: bars.update(bar, description=name, total=steps, completed=0),
             advance=lambda steps: bars.advance(bar, steps),
         )
@@ -137,6 +169,7 @@ def print_resolved(report: Resolved) -> None:
     if report.idle:
         note("nothing changed since the last resolve")
         return
+    note("everything was linked anew" if report.anew else f"{report.changes:,} changed records were matched")
     rows: list[tuple[str, float]] = [("source records", report.records), ("entities", report.entities)]
     rows += [(f"events: {name}", count) for name, count in sorted(report.events.items())]
     rows += [(f"seconds: {name}", round(seconds, 2)) for name, seconds in report.seconds.items()]

@@ -1,0 +1,120 @@
+"""What ``voeg resolve --dry-run`` tries, and how it tells what would change."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from foundation.errors import NotFound, Problem, did_you_mean
+from foundation.settings import IdentitySettings
+from identity.model import BIT, Model
+from store import models
+from sync.cli.console import note, print_json, print_table
+from sync.estate import Estate
+from sync.rehearse import Part, Rehearsal, Sample
+from sync.resolve import with_settings
+from sync.train import active_model
+
+PARTS_SHOWN = 4
+"""Parts of a sample in the table; ``--json`` has all."""
+
+
+def model_to_try(here: Estate, name: str | None, link_threshold: float | None) -> Model:
+    """Return the model that a rehearsal tries, with what the estate sets unless it is tried otherwise.
+
+    Args:
+        here: the estate.
+        name: version of a model in the store, or a file that one was exported to; None: the one in use.
+        link_threshold: bits; None: as set.
+
+    Raises:
+        NotFound: there is no such version, nor file.
+        ConfigurationError: the file holds no model of this release.
+    """
+    settings = here.settings.identity
+    tried = IdentitySettings(
+        link_threshold=settings.link_threshold if link_threshold is None else link_threshold,
+        review_threshold=settings.review_threshold,
+    )
+    return with_settings(_model(here, name), tried, here.duplicate_free)
+
+
+def _model(here: Estate, name: str | None) -> Model:
+    if name is None:
+        return active_model(here.store)[0]
+    artefact = models.artefact(here.store, name)
+    if artefact is None and Path(name).is_file():
+        artefact = Path(name).read_text(encoding="utf-8")
+    if artefact is None:
+        known = models.versions(here.store)
+        raise NotFound(
+            Problem(
+                message=f"there is no model '{name}', and no such file",
+                remedy=did_you_mean(name, known) if known else "train one: voeg model train",
+            )
+        )
+    return Model.from_json(artefact)
+
+
+def print_rehearsal(rehearsal: Rehearsal, *, as_json: bool) -> None:
+    """Print what would change."""
+    if as_json:
+        print_json(_as_dict(rehearsal))
+        return
+    note(f"tried model {rehearsal.model}" + ("" if rehearsal.model != rehearsal.standing else ", the one in use"))
+    rows = [
+        ("source records", rehearsal.records),
+        ("customers now", rehearsal.entities_before),
+        ("customers then", rehearsal.entities_after),
+        ("records that move to another customer", rehearsal.moved),
+        ("customers put together from several", rehearsal.merged),
+        ("customers taken apart", rehearsal.split),
+        ("ids that redirect to another", rehearsal.absorbed),
+        ("new ids", rehearsal.created),
+        ("ids that end", rehearsal.ended),
+    ]
+    print_table(None, ("would change", ""), rows)
+    _print_samples("Put together, the largest first", "would become", rehearsal.merges)
+    _print_samples("Taken apart, the largest first", "customer", rehearsal.splits)
+    note("nothing was written")
+
+
+def _print_samples(title: str, whole: str, samples: tuple[Sample, ...]) -> None:
+    if samples:
+        rows = [(_id(each.entity_id), str(each.records), _bits(each.weight), _parts(each.parts)) for each in samples]
+        print_table(title, (whole, "records", "strongest pair", "parts"), rows)
+
+
+def _parts(parts: tuple[Part, ...]) -> str:
+    texts = [_part(each) for each in parts[:PARTS_SHOWN]]
+    if len(parts) > PARTS_SHOWN:
+        texts.append(f"and {len(parts) - PARTS_SHOWN:,} more")
+    return "; ".join(texts)
+
+
+def _part(part: Part) -> str:
+    shown = [f"{source}/{record}" for source, record in part.keys]
+    left = part.records - len(shown)
+    keys = ", ".join(shown) + (f" and {left:,} more" if left else "")
+    names = f" ({', '.join(part.names)})" if part.names else ""
+    return f"{_id(part.entity_id)}{names}: {keys}"
+
+
+def _id(entity_id: int | None) -> str:
+    return "new" if entity_id is None else str(entity_id)
+
+
+def _bits(weight: int | None) -> str:
+    return "-" if weight is None else f"{weight / BIT:.1f}"
+
+
+def _as_dict(rehearsal: Rehearsal) -> dict[str, Any]:
+    """Return a rehearsal as JSON-ready data; weights in bits."""
+    document = asdict(rehearsal)
+    for side in ("merges", "splits"):
+        for sample in document[side]:
+            sample["weight"] = None if sample["weight"] is None else sample["weight"] / BIT
+            for part in sample["parts"]:
+                part["keys"] = [f"{source}/{record}" for source, record in part["keys"]]
+    return document
