@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import struct
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -168,13 +169,29 @@ def keys(record: Record, party_type: str) -> dict[str, list[int]]:
     Returns:
         By rule, of which the record has any: signed 64-bit hashes, distinct. What ``create_keys`` makes for it.
     """
+    parts, rules = _PLANS[party_type]
+    values = [part.values(record) for part in parts]
     found = {}
-    for rule in RULES[party_type]:
-        combinations = itertools.product(*(part.values(record) for part in rule.parts))
-        hashes = [_hash(_SEPARATOR.join((rule.name, *values))) for values in combinations]
-        if hashes:
-            found[rule.name] = hashes
+    for name, places in rules:
+        if len(places) == 1:
+            texts = [f"{name}{_SEPARATOR}{one}" for one in values[places[0]]]
+        else:
+            texts = [
+                f"{name}{_SEPARATOR}{_SEPARATOR.join(one)}"
+                for one in itertools.product(*[values[place] for place in places])
+            ]
+        if texts:
+            found[name] = [_hash(text) for text in texts]
     return found
+
+
+def _plan(rules: Sequence[Rule]) -> tuple[list[Part], list[tuple[str, list[int]]]]:
+    """Return the distinct parts of rules, and by rule which of them it is made of: each is evaluated once a record."""
+    parts = list(dict.fromkeys(part for rule in rules for part in rule.parts))
+    return parts, [(rule.name, [parts.index(part) for part in rule.parts]) for rule in rules]
+
+
+_PLANS: Final = {party_type: _plan(rules) for party_type, rules in RULES.items()}
 
 
 def create_keys(
@@ -211,6 +228,27 @@ class Blocks:
 
     member: NDArray[np.int32]  # record number ``i``
     after: NDArray[np.int32]  # how many members of its block come after it
+
+    def ranges(self, *, records: int, pairs: int) -> Iterator[tuple[int, int]]:
+        """Cut the records so that no piece is the smaller record of too many candidates at a time.
+
+        Args:
+            records: of a piece, at most.
+            pairs: of a piece, each as often as its records share a key; at most, but for a piece of one record.
+
+        Returns:
+            First number, and the one after the last.
+        """
+        if not self.member.size:
+            return
+        made = np.cumsum(np.bincount(self.member, self.after)).astype(np.int64)  # up to and including each record
+        first = 0
+        while first < made.size:
+            before = made[first - 1] if first else 0
+            end = int(np.searchsorted(made, before + pairs, side="right"))
+            end = min(max(end, first + 1), first + records, made.size)
+            yield first, end
+            first = end
 
     def pairs(self, first: int, end: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """Return the candidates of which the smaller record is one of ``first`` … ``end`` - 1.
@@ -314,9 +352,13 @@ def _keys_sql(records: str, number: int, rule: Rule) -> str:
     )
 
 
+_LOWER_HALF: Final = struct.Struct("<8xq")
+
+
 def _hash(key: str) -> int:
     """Return the lower 64 bits of the md5 of a key as a signed number; DuckDB's ``md5_number_lower``."""
-    return int.from_bytes(hashlib.md5(key.encode(), usedforsecurity=False).digest()[8:], "little", signed=True)
+    number: int = _LOWER_HALF.unpack(hashlib.md5(key.encode(), usedforsecurity=False).digest())[0]
+    return number
 
 
 def _among(values: NDArray[np.int64], known: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -1,16 +1,19 @@
 """Linking in bulk: from features to edges and clusters, as a pure function of records, decisions and model.
 
-Steps, each a named DuckDB table over Arrow-registered frames: ``record`` (features without generic values, each
-with the surprise of its values), ``candidate`` (pairs from blocking), ``edge`` (pairs with their weight). Clusters
-are made from the edges by ``identity.clustering``.
+Records are gathered in a database of their own that keeps on disk what does not fit in memory; their pairs are made
+by ``identity.blocking`` and weighed by ``identity.pairs``, and clusters are made from the pairs at or above the
+threshold by ``identity.clustering``. In memory stand, per record, its number and key, and per pair that is kept, its
+weight.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Protocol
 
 import duckdb
 import numpy as np
@@ -18,9 +21,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from identity import blocking, clustering
-from identity.comparison import COMPARISONS, Comparison
-from identity.evidence import Evidence, evidence
-from identity.model import Model, Population
+from identity.comparison import COMPARISONS
+from identity.evidence import Evidence
+from identity.model import Model
+from identity.pairs import Numbering, Pairs
+from identity.records import create_records as create_records  # noqa: PLC0414 -- moved
+from identity.records import database as database  # noqa: PLC0414 -- moved
+from identity.records import insert, view
+from identity.records import without_generic as without_generic  # noqa: PLC0414 -- moved
 
 MUST_LINK: Final = "must_link"
 NEVER_LINK: Final = "never_link"
@@ -30,223 +38,243 @@ CLUSTER_SCHEMA = pl.Schema({"record_no": pl.Int64, "cluster": pl.Int64, "key": p
 CONFLICT_SCHEMA = pl.Schema({"a": pl.Int64, "b": pl.Int64, "weight": pl.Int32, "reason": pl.String})
 DECISION_SCHEMA = pl.Schema({"a": pl.Int64, "b": pl.Int64, "kind": pl.String})
 
+ROWS: Final = 250_000
+"""Records taken in at a time: some 100 MB."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Linked:
     """Which records are one party, and what speaks for and against it."""
 
-    edges: (
-        pl.DataFrame
-    )  # EDGE_SCHEMA, weight in 1/1000 bit: pairs at or above the review threshold, a's key the smaller
+    edges: pl.DataFrame  # EDGE_SCHEMA, weight in 1/1000 bit: pairs from the review threshold on, a's key the smaller
     clusters: pl.DataFrame  # CLUSTER_SCHEMA: every record once; a cluster is named by its record of smallest key
-    conflicts: pl.DataFrame  # CONFLICT_SCHEMA: pairs that would link but were kept apart, and why
+    conflicts: pl.DataFrame  # CONFLICT_SCHEMA: pairs that would link but were kept apart, and why; heaviest first
 
 
-def link(features: pl.DataFrame, decisions: pl.DataFrame, model: Model) -> Linked:
+class Weigher(Protocol):
+    """Weighs the pairs of the records of one party type, numbered from 0 in the order of their keys."""
+
+    def edges(self) -> clustering.Edges:
+        """Return the pairs at or above the review threshold, each once."""
+
+    def weigh(self, left: clustering.Ints, right: clustering.Ints) -> Evidence:
+        """Weigh the given pairs (``left`` < ``right``), whatever they prove."""
+
+
+Engine = Callable[[pl.DataFrame, str], Weigher]
+"""Makes a ``Weigher`` of features with ``i``, numbered and sorted in the order of their keys, and their party type."""
+
+
+def link(
+    features: pl.DataFrame | Iterable[pl.DataFrame],
+    decisions: pl.DataFrame,
+    model: Model,
+    *,
+    engine: Engine | None = None,
+) -> Linked:
     """Link records that are the same party.
 
     Args:
-        features: the features frame of all live records (``identity.features.SCHEMA``), in any order.
+        features: the features of all live records (``identity.features.SCHEMA``), in any order: one frame, or many
+            that together need not fit in memory.
         decisions: ``a``, ``b`` (record_no) and ``kind`` (must_link, never_link); pairs of records that are not in
             ``features`` are left out. A never-link beats a must-link.
         model: the model version.
+        engine: what weighs pairs instead of DuckDB; it is handed all records of a party type in one frame.
     """
-    ordered = features.sort("key", "record_no")
-    by_type = {name: ordered.filter(pl.col("party_type") == name) for name in COMPARISONS}
-    parts = [
-        _link_population(records, decisions, model, party_type)
-        for party_type, records in by_type.items()
-        if records.height
-    ]
-    return Linked(
-        edges=pl.concat([pl.DataFrame(schema=EDGE_SCHEMA), *(part.edges for part in parts)]),
-        clusters=pl.concat([pl.DataFrame(schema=CLUSTER_SCHEMA), *(part.clusters for part in parts)]),
-        conflicts=pl.concat([_crossed_decisions(ordered, decisions), *(part.conflicts for part in parts)]),
-    )
-
-
-def _link_population(records: pl.DataFrame, decisions: pl.DataFrame, model: Model, party_type: str) -> Linked:
-    """Link the records of one party type; they come ordered by key."""
-    numbered = records.with_row_index("i").with_columns(pl.col("i").cast(pl.Int32))
-    record_no = records["record_no"].to_numpy()
-    with database() as connection:
-        create_records(connection, numbered, model)
-        blocking.create_candidates(connection, "record", blocking.RULES[party_type], model.common_keys)
-        population = model.populations[party_type]
-        create_edges(connection, "candidate", "edge", party_type, population)
-        pairs = _edges_of(connection, "edge")
-        partition = clustering.partition(
-            nodes=numbered.height,
-            edges=pairs,
-            decisions=_local_decisions(numbered, decisions),
-            threshold=model.link_threshold,
-            weigh=lambda left, right: weigh(connection, left, right, party_type, population),
-        )
-    kept = pairs.where(pairs.weight >= model.review_threshold)
-    return Linked(
-        edges=_named(kept, record_no, veto=pl.Series(kept.veto)),
-        clusters=pl.DataFrame(
-            {"record_no": record_no, "cluster": record_no[partition.label], "key": numbered["key"]},
-            schema=CLUSTER_SCHEMA,
-        ),
-        conflicts=_named(partition.refused, record_no, reason=pl.Series(partition.reasons, dtype=pl.String)),
-    )
-
-
-def _edges_of(connection: duckdb.DuckDBPyConnection, table: str) -> clustering.Edges:
-    """Read a table of weighed pairs."""
-    pairs = connection.sql(f"SELECT l, r, weight, veto FROM {table}").to_arrow_table()  # noqa: S608
-    left, right, weight = (pairs[name].to_numpy().astype(np.int64) for name in ("l", "r", "weight"))
-    return clustering.Edges(left, right, weight, pairs["veto"].to_numpy())
-
-
-def _named(pairs: clustering.Edges, record_no: NDArray[np.int64], **more: pl.Series) -> pl.DataFrame:
-    """Return pairs by record_no, heaviest first, ties to the smaller keys; with more columns where given."""
-    columns = {"l": pairs.left, "r": pairs.right, "weight": pairs.weight}
-    numbered = pl.DataFrame(columns).with_columns(**more)
-    return numbered.sort(["weight", "l", "r"], descending=[True, False, False]).select(
-        a=pl.lit(record_no).gather("l"),
-        b=pl.lit(record_no).gather("r"),
-        weight=pl.col("weight").cast(pl.Int32),
-        **{name: pl.col(name) for name in more},
-    )
+    if engine:
+        return _link_by(engine, features, decisions, model)
+    with gathered(features, model) as records:
+        return records.link(decisions)
 
 
 @contextmanager
-def database() -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open an in-memory DuckDB that draws no progress bar."""
-    connection = duckdb.connect(":memory:")
-    try:
-        connection.execute("SET enable_progress_bar = false")
-        yield connection
-    finally:
-        connection.close()
+def gathered(features: pl.DataFrame | Iterable[pl.DataFrame], model: Model) -> Iterator[Gathered]:
+    """Gather features to be linked; they are gone when the block ends. See ``link`` for the arguments."""
+    with database() as connection, tempfile.TemporaryDirectory(prefix="voeg-identity-") as folder:
+        records = Gathered(connection, Path(folder), model)
+        for some in _pieces(features):
+            records.add(some)
+        yield records
 
 
-def create_records(connection: duckdb.DuckDBPyConnection, numbered: pl.DataFrame, model: Model) -> None:
-    """Make the table ``record``: the features with ``i``, without generic values, with a surprise per value.
+def _pieces(features: pl.DataFrame | Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """Cut or put together frames, so that each has about ``ROWS`` rows."""
+    waiting: list[pl.DataFrame] = []
+    for frame in [features] if isinstance(features, pl.DataFrame) else features:
+        for some in frame.iter_slices(ROWS):
+            waiting.append(some)
+            if sum(one.height for one in waiting) >= ROWS:
+                yield pl.concat(waiting)
+                waiting = []
+    if waiting:
+        yield pl.concat(waiting)
 
-    The surprise columns are named ``<feature>_surprise``, Int32 in 1/1000 bit, null where the feature is.
-    """
-    specific = numbered.with_columns(
-        without_generic(name, numbered.schema[name], values) for name, values in model.generic.items() if values
+
+@dataclass(slots=True)
+class _Numbers:
+    """Numbers and keys of the records of one party type, in the order of arrival."""
+
+    record_no: list[NDArray[np.int64]] = field(default_factory=list)
+    key: list[NDArray[np.uint64]] = field(default_factory=list)
+    count: int = 0
+
+
+class Gathered:
+    """Records in a database of their own, to be linked; afterwards, what matching a change needs to know of them."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path, model: Model) -> None:
+        """Begin without records.
+
+        Args:
+            connection: an empty database.
+            folder: an empty folder, for the features as they come.
+            model: the model version.
+        """
+        self._connection = connection
+        self._folder = folder
+        self._model = model
+        self._view = view(model)
+        self._numbers = {party_type: _Numbers() for party_type in COMPARISONS}
+        self._keyed: set[str] = set()
+
+    def add(self, features: pl.DataFrame) -> None:
+        """Take records in (``identity.features.SCHEMA``)."""
+        features.write_ipc(self._folder / f"{len(list(self._folder.iterdir())):06}.arrow")
+        for party_type, numbers in self._numbers.items():
+            some = features.filter(pl.col("party_type") == party_type)
+            if some.is_empty():
+                continue
+            seen = self._view(some).with_columns(
+                i=pl.int_range(numbers.count, numbers.count + some.height, dtype=pl.Int32)
+            )
+            insert(self._connection, _records(party_type), seen)
+            numbers.record_no.append(some["record_no"].to_numpy())
+            numbers.key.append(some["key"].to_numpy())
+            numbers.count += some.height
+
+    def link(self, decisions: pl.DataFrame) -> Linked:
+        """Link what was gathered; see ``linking.link``."""
+        parts, indexes = [], [_index(pl.DataFrame(schema=CLUSTER_SCHEMA), "")]
+        for party_type, numbers in self._numbers.items():
+            if not numbers.count:
+                continue
+            record_no, key = np.concatenate(numbers.record_no), np.concatenate(numbers.key)
+            numbering = Numbering.of(key, record_no)
+            ordered = pl.DataFrame({"record_no": record_no[numbering.order], "key": key[numbering.order]})
+            pairs = Pairs(
+                self._connection,
+                self._model,
+                party_type,
+                numbering,
+                records_table=_records(party_type),
+                keys_table=self._keys_table(party_type),
+            )
+            parts.append(_link_population(ordered, pairs, decisions, self._model))
+            indexes.append(_index(ordered, party_type))
+        return _together(parts, _crossed_decisions(pl.concat(indexes), decisions))
+
+    def features(self) -> Iterator[pl.DataFrame]:
+        """Yield the features as they came."""
+        for path in sorted(self._folder.iterdir()):
+            yield pl.read_ipc(path)
+
+    def keys(self, rows: int) -> Iterator[pl.DataFrame]:
+        """Yield the blocking keys of all records, but those that the model knows as common.
+
+        Args:
+            rows: at a time.
+
+        Returns:
+            Frames of ``hash`` Int64 and ``record_no`` Int64; within a party type sorted by both.
+        """
+        common = pl.DataFrame({"hash": sorted(self._model.common_keys)}, schema={"hash": pl.Int64})
+        for party_type, numbers in self._numbers.items():
+            if not numbers.count:
+                continue
+            self._connection.register("common_frame", common.to_arrow())
+            found = self._connection.sql(
+                f"""
+                SELECT hash, record_no
+                FROM {self._keys_table(party_type)} JOIN (SELECT i, record_no FROM {_records(party_type)}) USING (i)
+                ANTI JOIN common_frame USING (hash)
+                ORDER BY hash, record_no
+                """  # noqa: S608
+            )
+            for batch in found.to_arrow_reader(rows):
+                yield pl.DataFrame(pl.from_arrow(batch))
+            self._connection.unregister("common_frame")
+
+    def _keys_table(self, party_type: str) -> str:
+        """Return the name of the table of blocking keys; make it the first time."""
+        table = f"key_of_{party_type}"
+        if party_type not in self._keyed:
+            blocking.create_keys(self._connection, _records(party_type), blocking.RULES[party_type], table)
+            self._keyed.add(party_type)
+        return table
+
+
+def _records(party_type: str) -> str:
+    return f"record_of_{party_type}"
+
+
+def _link_by(
+    engine: Engine, features: pl.DataFrame | Iterable[pl.DataFrame], decisions: pl.DataFrame, model: Model
+) -> Linked:
+    """Link with pairs weighed elsewhere."""
+    frames = [features] if isinstance(features, pl.DataFrame) else list(features)
+    ordered = pl.concat(frames).sort("key", "record_no")
+    parts, indexes = [], []
+    for party_type in COMPARISONS:
+        some = ordered.filter(pl.col("party_type") == party_type)
+        indexes.append(_index(some, party_type))
+        if not some.is_empty():
+            numbered = some.with_row_index("i").with_columns(pl.col("i").cast(pl.Int32))
+            parts.append(_link_population(some, engine(numbered, party_type), decisions, model))
+    return _together(parts, _crossed_decisions(pl.concat(indexes), decisions))
+
+
+def _together(parts: list[Linked], crossed: pl.DataFrame) -> Linked:
+    return Linked(
+        edges=pl.concat([pl.DataFrame(schema=EDGE_SCHEMA), *(part.edges for part in parts)]),
+        clusters=pl.concat([pl.DataFrame(schema=CLUSTER_SCHEMA), *(part.clusters for part in parts)]),
+        conflicts=pl.concat([crossed, *(part.conflicts for part in parts)]),
     )
-    surprising = specific.with_columns(
-        pl.when(pl.col(name).is_not_null())
-        .then(pl.col(name).replace_strict(dict(table.surprise) or {"": 0}, default=table.unseen, return_dtype=pl.Int32))
-        .alias(f"{name}_surprise")
-        for name, table in model.frequencies.items()
+
+
+def _link_population(records: pl.DataFrame, pairs: Weigher, decisions: pl.DataFrame, model: Model) -> Linked:
+    """Link the records (``record_no``, ``key``) of one party type; they come in the order of their keys."""
+    record_no = records["record_no"].to_numpy()
+    edges = pairs.edges()
+    partition = clustering.partition(
+        nodes=records.height,
+        edges=edges,
+        decisions=_local_decisions(records, decisions),
+        threshold=model.link_threshold,
+        weigh=pairs.weigh,
     )
-    connection.register("record_frame", surprising.to_arrow())
-    connection.execute("CREATE OR REPLACE TEMP TABLE record AS SELECT * FROM record_frame ORDER BY i")
-    connection.unregister("record_frame")
-
-
-def without_generic(name: str, dtype: pl.DataType, values: Iterable[str]) -> pl.Expr:
-    """Return the feature ``name`` with the generic values made null, or taken out of a list."""
-    known = pl.Series(sorted(values), dtype=pl.String)
-    if dtype == pl.List(pl.String):
-        kept = pl.col(name).list.set_difference(pl.lit(known).implode())
-        return pl.when(kept.list.len() > 0).then(kept.list.sort()).alias(name)
-    return pl.when(~pl.col(name).is_in(known.implode())).then(pl.col(name)).alias(name)
-
-
-def create_edges(
-    connection: duckdb.DuckDBPyConnection,
-    pairs: str,
-    table: str,
-    party_type: str,
-    population: Population,
-) -> None:
-    """Make a table of ``l``, ``r``, ``weight`` INTEGER, ``veto`` BOOLEAN from a table of pairs.
-
-    Args:
-        connection: where ``record`` and the pairs are.
-        pairs: table with ``l`` and ``r``.
-        table: name of the new table.
-        party_type: which comparisons.
-        population: their weights.
-    """
-    comparisons = COMPARISONS[party_type]
-    levels = ", ".join(f"{one.sql(_left, _right)} AS {one.name}" for one in comparisons)
-    surprises = {level.frequency for one in comparisons for level in one.levels if level.frequency}
-    kept = ", ".join(f"a.{name}_surprise" for name in sorted(surprises))
-    stranger = " + ".join(_weight_sql(one, population, against="stranger") for one in comparisons)
-    relative = " + ".join(_weight_sql(one, population, against="relative") for one in comparisons)
-    vetoes = [f"{one.name} = {number}" for one in comparisons for number, level in enumerate(one.levels) if level.veto]
-    veto = " OR ".join(vetoes) or "false"
-    connection.execute(
-        f"""
-        CREATE OR REPLACE TEMP TABLE {table} AS
-        WITH level AS (
-            SELECT l, r, {levels}{", " if kept else ""}{kept}
-            FROM {pairs} JOIN record a ON a.i = l JOIN record b ON b.i = r
-        )
-        SELECT l, r, least(
-            {population.stranger_prior} + {stranger},
-            {population.relative_prior} + {relative}
-        )::INTEGER AS weight, {veto} AS veto
-        FROM level
-        """  # noqa: S608
+    refused = _named(partition.refused, record_no).with_columns(reason=pl.Series(partition.reasons, dtype=pl.String))
+    return Linked(
+        edges=_named(edges, record_no),
+        clusters=pl.DataFrame(
+            {"record_no": record_no, "cluster": record_no[partition.label], "key": records["key"]},
+            schema=CLUSTER_SCHEMA,
+        ),
+        conflicts=refused.sort("weight", descending=True, maintain_order=True).select(CONFLICT_SCHEMA.names()),
     )
 
 
-def _left(column: str) -> str:
-    return f"a.{column}"
+def _named(pairs: clustering.Edges, record_no: NDArray[np.int64]) -> pl.DataFrame:
+    """Return pairs by record_no, in the order of their keys."""
+    columns = {"a": record_no[pairs.left], "b": record_no[pairs.right], "weight": pairs.weight, "veto": pairs.veto}
+    return pl.DataFrame(columns, schema=EDGE_SCHEMA)
 
 
-def _right(column: str) -> str:
-    return f"b.{column}"
-
-
-def _weight_sql(one: Comparison, population: Population, *, against: str) -> str:
-    """Write the weight of a comparison's level, by its number."""
-    weights = {level.name: level for level in population.comparisons[one.name]}
-    cases = []
-    for number, level in enumerate(one.levels):
-        if level.missing:
-            continue
-        value = weights[level.name]
-        text = str(value.stranger if against == "stranger" else value.relative)
-        if level.frequency and against == "stranger":
-            text += f" + {level.frequency}_surprise"
-        cases.append(f"WHEN {number} THEN {text}")
-    return f"(CASE {one.name} {' '.join(cases)} ELSE 0 END)"
-
-
-def weigh(
-    connection: duckdb.DuckDBPyConnection,
-    left: clustering.Ints,
-    right: clustering.Ints,
-    party_type: str,
-    population: Population,
-) -> Evidence:
-    """Weigh the given pairs (``left`` < ``right``), whatever they prove."""
-    comparisons = COMPARISONS[party_type]
-    surprises = sorted({level.frequency for one in comparisons for level in one.levels if level.frequency})
-    columns = [f"{one.sql(_left, _right)} AS {one.name}" for one in comparisons]
-    columns += [f"coalesce(a.{name}_surprise, 0)::BIGINT AS {name}_surprise" for name in surprises]
-    connection.register("pair_frame", pl.DataFrame({"l": left, "r": right}).cast(pl.Int32).to_arrow())
-    pairs = connection.sql(
-        f"SELECT l, r, {', '.join(columns)} FROM pair_frame JOIN record a ON a.i = l JOIN record b ON b.i = r"  # noqa: S608
-    ).to_arrow_table()
-    connection.unregister("pair_frame")
-    levels = np.column_stack([pairs[one.name].to_numpy() for one in comparisons])
-    vetoed = [[level.veto for level in one.levels] for one in comparisons]
-    return evidence(
-        pairs["l"].to_numpy().astype(np.int64),
-        pairs["r"].to_numpy().astype(np.int64),
-        levels=levels,
-        surprises={name: pairs[f"{name}_surprise"].to_numpy() for name in surprises},
-        veto=np.logical_or.reduce([np.array(veto)[levels[:, column]] for column, veto in enumerate(vetoed)]),
-        party_type=party_type,
-        population=population,
-    )
-
-
-def _local_decisions(numbered: pl.DataFrame, decisions: pl.DataFrame) -> clustering.Decisions:
-    """Return the decisions about these records, by their number."""
-    index = numbered.select("record_no", "i")
+def _local_decisions(records: pl.DataFrame, decisions: pl.DataFrame) -> clustering.Decisions:
+    """Return the decisions about these records, by their place."""
+    if decisions.is_empty():
+        return clustering.Decisions()
+    index = records.select("record_no").with_row_index("i")
     local = (
         decisions.select("a", "b", "kind")
         .join(index.rename({"record_no": "a", "i": "l"}), on="a")
@@ -263,9 +291,12 @@ def _local_decisions(numbered: pl.DataFrame, decisions: pl.DataFrame) -> cluster
     return clustering.Decisions(must_link=pairs(MUST_LINK), never_link=pairs(NEVER_LINK))
 
 
-def _crossed_decisions(records: pl.DataFrame, decisions: pl.DataFrame) -> pl.DataFrame:
+def _index(records: pl.DataFrame, party_type: str) -> pl.DataFrame:
+    return records.select("record_no", "key", party_type=pl.lit(party_type))
+
+
+def _crossed_decisions(index: pl.DataFrame, decisions: pl.DataFrame) -> pl.DataFrame:
     """Return the must-links between a person and an organisation as conflicts: they are never one party."""
-    index = records.select("record_no", "party_type", "key")
     return (
         decisions.filter(pl.col("kind") == MUST_LINK)
         .select("a", "b")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from canonical_model.schema import Kind, content_schema
 from identity import features
-from identity.assignment import CROSSWALK_SCHEMA, Assignment, assign
+from identity.assignment import CROSSWALK_SCHEMA, RETIRED_SCHEMA, Assignment, assign
 from identity.linking import DECISION_SCHEMA, Linked, link
 from identity.model import Model, packaged_prior
 
@@ -227,12 +227,11 @@ def entities(result: Linked, old: pl.DataFrame, retired: pl.DataFrame, next_id: 
 def test_add_then_delete_restores_the_partition_and_the_ids(
     rows: list[dict[str, object]], newcomer: dict[str, object]
 ) -> None:
-    nobody = pl.DataFrame(schema=CROSSWALK_SCHEMA)
+    nobody, none = pl.DataFrame(schema=CROSSWALK_SCHEMA), pl.DataFrame(schema=RETIRED_SCHEMA)
     before, with_newcomer = parties(*rows), parties(*rows, newcomer)
-    first = entities(linked(before), nobody, nobody, 1)
-    second = entities(linked(with_newcomer), first.crosswalk, nobody, first.next_id)
-    gone = second.redirects["entity_id"]
-    retired = first.crosswalk.filter(pl.col("entity_id").is_in(gone.implode()))
+    first = entities(linked(before), nobody, none, 1)
+    second = entities(linked(with_newcomer), first.crosswalk, none, first.next_id)
+    retired = first.crosswalk.join(second.redirects, on="entity_id")
     third = entities(linked(with_newcomer.head(len(rows))), second.crosswalk, retired, second.next_id)
     together = {
         frozenset(records) for records in first.crosswalk.group_by("entity_id").agg("record_no")["record_no"].to_list()

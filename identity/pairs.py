@@ -1,0 +1,202 @@
+"""Pairs of many records, weighed in DuckDB.
+
+Records come and are numbered in the order of arrival, so that no table has to be sorted; outside, they are numbered
+in the order of their keys.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import duckdb
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from identity import blocking
+from identity.clustering import Edges, Ints
+from identity.comparison import COMPARISONS, Comparison
+from identity.evidence import Evidence, evidence
+from identity.model import Model, Population
+
+TILE: Final = 1_250_000
+"""Records that pairs are joined with at a time; with all features some 600 MB."""
+PAIRS: Final = 40_000_000
+"""Pairs, repetitions included, that are made at a time; without repetitions some 100 MB."""
+
+_NO_REORDERING: Final = "SET disabled_optimizers = 'join_order,build_side_probe_side'"
+"""Joins as written: what stands on the right is held in memory, what stands on the left flows by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Numbering:
+    """Two orders of the same records."""
+
+    order: Ints  # by place in the order of keys: number of arrival
+    rank: Ints  # by number of arrival: place in the order of keys
+
+    @classmethod
+    def of(cls, key: NDArray[np.uint64], record_no: Ints) -> Numbering:
+        """Number records by (key, record_no), given in the order of arrival."""
+        order = np.lexsort((record_no, key)).astype(np.int64)
+        rank = np.empty_like(order)
+        rank[order] = np.arange(order.size)
+        return cls(order, rank)
+
+    def edges(self, pairs: pl.DataFrame) -> Edges:
+        """Return weighed pairs (l, r, weight, veto) of numbers of arrival, sorted by their place in the key order."""
+        one, other = self.rank[pairs["l"].to_numpy()], self.rank[pairs["r"].to_numpy()]
+        left, right = np.minimum(one, other), np.maximum(one, other)
+        sorted_ = np.argsort(left << 32 | right)
+        weight, veto = pairs["weight"].cast(pl.Int64).to_numpy(), pairs["veto"].to_numpy()
+        return Edges(left[sorted_], right[sorted_], weight[sorted_], veto[sorted_])
+
+
+class Pairs:
+    """The pairs of the records of one party type."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        model: Model,
+        party_type: str,
+        numbering: Numbering,
+        *,
+        records_table: str,
+        keys_table: str,
+    ) -> None:
+        """Take the tables.
+
+        Args:
+            connection: where the tables are.
+            model: the model version.
+            party_type: of all the records.
+            numbering: of the records.
+            records_table: features as the model sees them, with ``i``: number of arrival.
+            keys_table: their blocking keys.
+        """
+        self._connection = connection
+        self._model = model
+        self._party_type = party_type
+        self._numbering = numbering
+        self._records = records_table
+        self._keys = keys_table
+        connection.execute(_NO_REORDERING)
+
+    def edges(self) -> Edges:
+        """Return the pairs at or above the review threshold, sorted."""
+        rules = blocking.RULES[self._party_type]
+        blocks = blocking.blocks(self._connection, self._keys, rules, self._model.common_keys)
+        count = self._numbering.order.size
+        found = [pl.DataFrame(schema={"l": pl.Int32, "r": pl.Int32, "weight": pl.Int32, "veto": pl.Boolean})]
+        for first, end in blocks.ranges(records=TILE, pairs=PAIRS):
+            left, right = blocks.pairs(first, end)
+            for start in range(first // TILE * TILE, count, TILE):
+                inside = (right >= start) & (right < start + TILE)
+                found.append(self._weighed(left[inside], right[inside], (first, end), (start, start + TILE)))
+        return self._numbering.edges(pl.concat(found))
+
+    def weigh(self, left: Ints, right: Ints) -> Evidence:
+        """Weigh the given pairs (places in the key order, ``left`` < ``right``), whatever they prove."""
+        comparisons = COMPARISONS[self._party_type]
+        surprises = _surprises(comparisons)
+        levels = [f"{one.sql(_left, _right)} AS {one.name}" for one in comparisons]
+        kept = [f"a.{name}_surprise AS {name}_surprise" for name in surprises]
+        self._register(self._numbering.order[left], self._numbering.order[right])
+        rows = self._connection.sql(
+            f"""
+            SELECT place, {", ".join(levels + kept)}, {_SAME_ONLY_SOURCE} AS veto
+            FROM {self._records} b JOIN (FROM {self._records} a JOIN pair_frame ON a.i = l) a ON b.i = a.r
+            """  # noqa: S608
+        )
+        pairs = pl.DataFrame(rows.to_arrow_table()).sort("place")
+        self._connection.unregister("pair_frame")
+        found = pairs.select(one.name for one in comparisons).to_numpy()
+        vetoes = [np.array([level.veto for level in one.levels])[found[:, at]] for at, one in enumerate(comparisons)]
+        return evidence(
+            left,
+            right,
+            levels=found,
+            surprises={name: pairs[f"{name}_surprise"].fill_null(0).cast(pl.Int64).to_numpy() for name in surprises},
+            veto=np.logical_or.reduce([pairs["veto"].to_numpy(), *vetoes]),
+            party_type=self._party_type,
+            population=self._model.populations[self._party_type],
+        )
+
+    def _weighed(
+        self, left: NDArray[np.int32], right: NDArray[np.int32], lefts: tuple[int, int], rights: tuple[int, int]
+    ) -> pl.DataFrame:
+        """Return those of the pairs that reach the review threshold: l, r, weight, veto.
+
+        Args:
+            left: one record of every pair.
+            right: the other.
+            lefts: from which to before which number ``left`` goes.
+            rights: from which to before which number ``right`` goes.
+        """
+        population = self._model.populations[self._party_type]
+        comparisons = COMPARISONS[self._party_type]
+        levels = [f"{one.sql(_left, _right)} AS {one.name}" for one in comparisons]
+        kept = [f"a.{name}_surprise" for name in _surprises(comparisons)]
+        a, b = (f"(FROM {self._records} WHERE i >= {first} AND i < {end})" for first, end in (lefts, rights))
+        self._register(left, right)
+        rows = self._connection.sql(
+            f"""
+            WITH level AS (
+                SELECT l, r, {", ".join(levels + kept)}, {_SAME_ONLY_SOURCE} AS duplicates
+                FROM pair_frame JOIN {a} a ON a.i = l JOIN {b} b ON b.i = r
+            ),
+            weighed AS (
+                SELECT l, r, {_weight(comparisons, population)} AS weight, {_veto(comparisons)} AS veto FROM level
+            )
+            FROM weighed WHERE weight >= {self._model.review_threshold}
+            """  # noqa: S608
+        )
+        weighed = pl.DataFrame(rows.to_arrow_table())
+        self._connection.unregister("pair_frame")
+        return weighed
+
+    def _register(self, left: NDArray[np.signedinteger], right: NDArray[np.signedinteger]) -> None:
+        pairs = pl.DataFrame({"l": left, "r": right}).cast(pl.Int32).with_row_index("place")
+        self._connection.register("pair_frame", pairs.to_arrow())
+
+
+_SAME_ONLY_SOURCE: Final = "coalesce(a.only_source = b.only_source, false)"
+"""Both are of one source that has a party once."""
+
+
+def _left(column: str) -> str:
+    return f"a.{column}"
+
+
+def _right(column: str) -> str:
+    return f"b.{column}"
+
+
+def _surprises(comparisons: tuple[Comparison, ...]) -> list[str]:
+    """Return the features of which the shared value's surprise counts."""
+    return sorted({level.frequency for one in comparisons for level in one.levels if level.frequency})
+
+
+def _weight(comparisons: tuple[Comparison, ...], population: Population) -> str:
+    """Write the weight of a pair from its levels: the smaller of those against strangers and against relatives."""
+    stranger = " + ".join(_adds(one, population, against="stranger") for one in comparisons)
+    relative = " + ".join(_adds(one, population, against="relative") for one in comparisons)
+    return f"least({population.stranger_prior} + {stranger}, {population.relative_prior} + {relative})::INTEGER"
+
+
+def _veto(comparisons: tuple[Comparison, ...]) -> str:
+    levels = [f"{one.name} = {number}" for one in comparisons for number, level in enumerate(one.levels) if level.veto]
+    return " OR ".join(["duplicates", *levels])
+
+
+def _adds(one: Comparison, population: Population, *, against: str) -> str:
+    """Write what a comparison adds to the weight of a pair, from its level."""
+    known = {level.name: level for level in population.comparisons[one.name]}
+    cases = []
+    for number, level in enumerate(one.levels):
+        if not level.missing:
+            surprise = f" + {level.frequency}_surprise" if level.frequency and against == "stranger" else ""
+            cases.append(f"WHEN {number} THEN {getattr(known[level.name], against)}{surprise}")
+    return f"(CASE {one.name} {' '.join(cases)} ELSE 0 END)"

@@ -1,0 +1,80 @@
+"""Records as a model sees them, in a DuckDB that keeps on disk what does not fit in memory."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final
+
+import duckdb
+import polars as pl
+
+from identity.features import SCHEMA
+from identity.model import Frequencies, Model
+
+MEMORY: Final = "2GB"
+"""What DuckDB keeps in memory; the rest goes to files."""
+
+
+@contextmanager
+def database() -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open an empty DuckDB whose files are gone with it."""
+    with tempfile.TemporaryDirectory(prefix="voeg-identity-") as folder, duckdb.connect(":memory:") as connection:
+        connection.execute("SET enable_progress_bar = false")
+        connection.execute("SET preserve_insertion_order = false")  # would hold back what comes out of order
+        connection.execute(f"SET memory_limit = '{MEMORY}'")
+        connection.execute(f"SET temp_directory = '{folder}'")
+        yield connection
+
+
+def create_records(connection: duckdb.DuckDBPyConnection, numbered: pl.DataFrame, model: Model) -> None:
+    """Make the table ``record`` of features with ``i`` Int32, as the model sees them (``view``)."""
+    connection.execute("DROP TABLE IF EXISTS record")
+    insert(connection, "record", view(model)(numbered))
+
+
+def insert(connection: duckdb.DuckDBPyConnection, table: str, rows: pl.DataFrame) -> None:
+    """Add rows to a table; the first make it."""
+    connection.register("row_frame", rows.to_arrow())
+    connection.execute(f"CREATE TABLE IF NOT EXISTS {table} AS FROM row_frame LIMIT 0")
+    connection.execute(f"INSERT INTO {table} FROM row_frame")
+    connection.unregister("row_frame")
+
+
+def view(model: Model) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    """Return how the model sees features.
+
+    Generic values are left out. A gender that the record does not tell is taken from its given name, where the model
+    knows that. Columns are added: for each feature with frequencies ``<feature>_surprise``, Int32 in 1/1000 bit, null
+    where the feature is; and ``only_source``, the record's data source where that has a party once.
+    """
+    specific = [without_generic(name, SCHEMA[name], values) for name, values in model.generic.items() if values]
+    by_name = _looked_up("given", pl.String(), model.genders)
+    source = pl.col("data_source")
+    derived = [
+        pl.coalesce("gender", by_name).alias("gender"),
+        *(_surprise(name, table) for name, table in model.frequencies.items()),
+        pl.when(source.is_in(sorted(model.duplicate_free))).then(source).alias("only_source"),
+    ]
+    return lambda features: features.with_columns(specific).with_columns(derived)
+
+
+def without_generic(name: str, dtype: pl.DataType, values: Iterable[str]) -> pl.Expr:
+    """Return the feature ``name`` with the generic values made null, or taken out of a list."""
+    known = pl.Series(sorted(values), dtype=pl.String)
+    if dtype == pl.List(pl.String):
+        kept = pl.col(name).list.set_difference(pl.lit(known).implode())
+        return pl.when(kept.list.len() > 0).then(kept.list.sort()).alias(name)
+    return pl.when(~pl.col(name).is_in(known.implode())).then(pl.col(name)).alias(name)
+
+
+def _surprise(name: str, table: Frequencies) -> pl.Expr:
+    known = _looked_up(name, pl.Int32(), table.surprise)
+    return pl.when(pl.col(name).is_not_null()).then(known.fill_null(table.unseen)).alias(f"{name}_surprise")
+
+
+def _looked_up(name: str, dtype: pl.DataType, known: Mapping[str, str | int]) -> pl.Expr:
+    """Return what a table knows of the values of a feature; null where it knows nothing."""
+    old, new = pl.Series(list(known), dtype=pl.String), pl.Series(list(known.values()), dtype=dtype)
+    return pl.col(name).replace_strict(old, new, default=None, return_dtype=dtype)
