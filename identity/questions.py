@@ -1,4 +1,4 @@
-"""Questions: what the matcher leaves to people, one per pair of clusters.
+"""Questions: what the matcher leaves to people, one per pair of clusters, and how urgent each is.
 
 Two clusters give rise to a question when pairs of their records lie between the thresholds (*possible duplicate*), or
 when there is as much for as against them (*conflict*): a pair that would link was kept apart, or what one decision
@@ -25,6 +25,7 @@ class Kind(StrEnum):
 
     POSSIBLE_DUPLICATE = "possible_duplicate"
     CONFLICT = "conflict"
+    RAISED = "raised"  # by a person, whatever the matcher thinks
 
 
 class Reason(StrEnum):
@@ -36,6 +37,7 @@ class Reason(StrEnum):
     NEVER_LINK = "never_link"  # a decision keeps them apart, and there is new evidence for them being one
     OVERRULED = "overruled"  # a must-link that a never-link between the two beats
     PARTY_TYPE = "party_type"  # a must-link between a person and an organisation
+    RAISED = "raised"  # somebody doubts what the matcher made of the two
 
 
 CERTAIN: Final = 30
@@ -120,9 +122,9 @@ def priority(records: pl.Expr, active_products: pl.Expr, recent_contacts: pl.Exp
     """Return the priority of questions (Int64): uncertainty times impact, in thousandths; the larger first.
 
     *Uncertainty* is the entropy of the pair's odds, in bits: 1 where one customer and two are equally likely, 0.5 at
-    three bits. In a conflict two proofs speak against each other: 1. *Impact* grows by one with every doubling of
-    the source records, active products and recent contacts of both customers together, so that no number of calls
-    makes a clear case urgent.
+    three bits. In a conflict two proofs speak against each other, and who raises a question has a reason: 1. *Impact*
+    grows by one with every doubling of the source records, active products and recent contacts of both customers
+    together, so that no number of calls makes a clear case urgent.
 
     Args:
         records: source records of both customers.
@@ -132,7 +134,7 @@ def priority(records: pl.Expr, active_products: pl.Expr, recent_contacts: pl.Exp
     odds = 2.0 ** (pl.col("weight") / BIT).clip(-CERTAIN, CERTAIN)
     likely = odds / (1 + odds)
     entropy = -(likely * likely.log(2) + (1 - likely) * (1 - likely).log(2))
-    uncertainty = pl.when(pl.col("kind") == Kind.CONFLICT.value).then(1.0).otherwise(entropy)
+    uncertainty = pl.when(pl.col("kind") == Kind.POSSIBLE_DUPLICATE.value).then(entropy).otherwise(1.0)
     impact = (1 + records + active_products + recent_contacts).log(2)
     return (1_000 * uncertainty * impact).round().cast(pl.Int64)
 

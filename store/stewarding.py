@@ -230,6 +230,17 @@ def one_task(connection: Connection, task_id: int) -> dict[str, Any]:
     return found.row(0, named=True)
 
 
+def open_about(connection: Connection, a: int, b: int) -> list[int]:
+    """Return the open tasks about two records (a < b), oldest first."""
+    about = and_(task.c.a == a, task.c.b == b, task.c.state == OPEN)
+    return list(connection.scalars(select(task.c.task_id).where(about).order_by(task.c.task_id)))
+
+
+def weight(connection: Connection, a: int, b: int) -> int | None:
+    """Return the weight of two records (a < b), 1/1000 bit; None: less than the review threshold."""
+    return connection.scalar(select(edge.c.weight).where(edge.c.a == a, edge.c.b == b))
+
+
 def count_open(connection: Connection, kinds: Sequence[str] = ()) -> int:
     """Return how many tasks are open, of some kinds or of all."""
     statement = select(func.count()).select_from(task).where(task.c.state == literal_column(f"'{OPEN}'"))

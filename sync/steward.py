@@ -13,17 +13,18 @@ import polars as pl
 from sqlalchemy import Connection
 
 from canonical_model.schema import SENSITIVE_IDENTIFIERS
-from foundation.errors import StoreError, VoegError
+from foundation.errors import NotFound, Problem, StoreError, VoegError, did_you_mean
 from identity import questions
-from store import stewarding, work
+from store import explaining, stewarding, work
 from store.engine import Store
 from store.stewarding import MUST_LINK, NEVER_LINK, Decision
 
 RECENT: Final = timedelta(days=90)
 """How long a contact makes a question more urgent."""
 
-_KINDS: Final = tuple(kind.value for kind in questions.Kind)
+_KINDS: Final = (questions.Kind.POSSIBLE_DUPLICATE.value, questions.Kind.CONFLICT.value)  # the matcher's own
 _OVERRULED: Final = (questions.Reason.OVERRULED.value, questions.Reason.PARTY_TYPE.value)
+_IMPACT: Final = ("records", "active_products", "recent_contacts")
 _STATED: Final = ("reason", "weight", "priority", "evidence")
 
 
@@ -82,16 +83,26 @@ def _questions(connection: Connection, around: pl.Series | None, *, link_thresho
     answers = stewarding.answers(connection, around)
     recorded = stewarding.recorded(connection, questions.answered_records(pairs, answers))
     asked = questions.ask(pairs, answers, recorded, must_links, link_threshold=link_threshold)
-    entities = pl.concat([asked["entity_a"], asked["entity_b"]]).unique()
+    return _weighed(connection, asked, now=now)
+
+
+def _weighed(connection: Connection, asked: pl.DataFrame, *, now: datetime) -> pl.DataFrame:
+    """Add to questions their priority, and as evidence (JSON) what depends on the answer."""
+    sides = asked.with_row_index("question").unpivot(
+        ["entity_a", "entity_b"], index="question", value_name="entity_id", variable_name="side"
+    )
+    entities = sides["entity_id"].drop_nulls().unique()
     impact = stewarding.impact(connection, entities, now=now, recent=RECENT)
-    both = asked.join(impact, left_on="entity_a", right_on="entity_id").join(
-        impact, left_on="entity_b", right_on="entity_id", suffix="_b"
-    )
-    names = ("records", "active_products", "recent_contacts")
-    return both.with_columns(pl.col(name) + pl.col(f"{name}_b") for name in names).with_columns(
-        priority=questions.priority(*(pl.col(name) for name in names)),
-        evidence=pl.struct(names).struct.json_encode(),
-    )
+    both = sides.unique(["question", "entity_id"]).join(impact, on="entity_id").group_by("question")
+    stake = both.agg(pl.col(name).sum() for name in _IMPACT)
+    return (
+        asked.with_row_index("question").join(stake, on="question", how="left", maintain_order="left")
+        .with_columns(pl.col(name).fill_null(0) for name in _IMPACT)
+        .with_columns(
+            priority=questions.priority(*(pl.col(name) for name in _IMPACT)),
+            evidence=pl.struct(_IMPACT).struct.json_encode(),
+        )
+    )  # fmt: skip
 
 
 # What stewards see ----------------------------------------------------------------------------------------------
@@ -197,6 +208,51 @@ def show(store: Store, task_id: int, *, sensitive: bool = False) -> Shown:
         return content if sensitive else _masked(content)
 
     return Shown(task=found, a=side(found.a), b=side(found.b))
+
+
+def ask(store: Store, a: str, b: str, *, author: str, now: datetime) -> Task:
+    """Ask about two source records, whatever the matcher thinks of them: the way to mend what it did wrong.
+
+    Args:
+        store: the store.
+        a: a source record, ``source/record_id``.
+        b: another one; the two may be one customer now, or have nothing in common.
+        author: who asks.
+        now: the time.
+
+    Returns:
+        The new task, or the open one that asks about the two already.
+
+    Raises:
+        NotFound: there is no such live record.
+        VoegError: the two are the same.
+    """
+    with store.write() as connection:
+        one, two = sorted((_found(connection, asked) for asked in (a, b)), key=lambda row: row["record_no"])
+        if one["record_no"] == two["record_no"]:
+            raise VoegError("both are the same source record", remedy="name two that differ")
+        pair = {"a": one["record_no"], "b": two["record_no"]}
+        if not (known := stewarding.open_about(connection, **pair)):
+            asked = {**pair, "entity_a": one["entity_id"], "entity_b": two["entity_id"],
+                     "kind": questions.Kind.RAISED.value, "reason": questions.Reason.RAISED.value,
+                     "weight": stewarding.weight(connection, **pair)}  # fmt: skip
+            question = pl.DataFrame([asked], schema=questions.QUESTION_SCHEMA)
+            stewarding.ask(connection, _weighed(connection, question, now=now), now=now, actor=author)
+            known = stewarding.open_about(connection, **pair)
+        return _task(stewarding.one_task(connection, known[0]))
+
+
+def _found(connection: Connection, asked: str) -> dict[str, Any]:
+    """Return the live customer record of that name: record_no, entity_id (null: not resolved yet)."""
+    data_source, slash, record_id = asked.partition("/")
+    found = explaining.named(connection, data_source, record_id)
+    if not slash or found.is_empty():
+        sources = explaining.source_names(connection)
+        remedy = "name it as 'voeg export crosswalk' does: data_source/record_id"
+        if slash and data_source not in sources:
+            remedy = did_you_mean(data_source, sources)
+        raise NotFound(Problem(message="there is no live customer record of that name", remedy=remedy))
+    return found.row(0, named=True)
 
 
 # What stewards decide -------------------------------------------------------------------------------------------

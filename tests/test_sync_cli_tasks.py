@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from estates import EstateFolder, partition
-from test_sync_resolve import COLUMNS, CRM, SASKIA, row
+from test_sync_resolve import COLUMNS, CRM, SASKIA, WOUTER, row
 from typer.testing import CliRunner, Result
 
 from sync.cli import command_line
@@ -72,9 +72,11 @@ def test_a_task_shows_both_sides_and_masks_what_is_sensitive(estate: EstateFolde
     shown = voeg(estate, "tasks", "show", number).stdout
     assert "crm/1" in shown and "shop/9" in shown and "Terpstra" in shown and "+31201234567" in shown
     assert NATIONAL_ID not in shown and "…333" in shown
+    assert "birth date" in shown and "together" in shown and "enough to ask a steward" in shown
     assert NATIONAL_ID in voeg(estate, "tasks", "show", number, "--sensitive").stdout
     document = json.loads(voeg(estate, "tasks", "show", number, "--json").stdout)
     assert {document["a"]["content"]["given_name"], document["b"]["content"]["given_name"]} == {"Saskia"}
+    assert document["why"]["verdict"]["code"] == "review"
     assert NATIONAL_ID not in json.dumps(document)
 
 
@@ -103,6 +105,28 @@ def test_different_is_not_asked_again_by_tonights_delivery(estate: EstateFolder)
     voeg(estate, "resolve")
     assert tasks(estate) == []
     assert len(partition(estate.store)) == 2
+
+
+def test_a_person_can_ask_about_what_the_matcher_does_not(estate: EstateFolder) -> None:
+    estate.deliver("data/crm.csv", [row("1", SASKIA, number=NATIONAL_ID), row("2", WOUTER)], COLUMNS)
+    voeg(estate, "sync")
+    voeg(estate, "resolve")
+    assert len(partition(estate.store)) == 3
+
+    def decide(answer: str) -> None:
+        asked = json.loads(voeg(estate, "tasks", "ask", "crm/1", "crm/2", "--author", "ada", "--json").stdout)
+        assert (asked["kind"], asked["weight_bits"]) == ("raised", None)
+        assert json.loads(voeg(estate, "tasks", "ask", "crm/2", "crm/1", "--json").stdout)["task"] == asked["task"]
+        voeg(estate, "tasks", "decide", str(asked["task"]), answer, "--reason", "maiden name")
+        voeg(estate, "resolve")
+
+    decide("--same")
+    assert len(partition(estate.store)) == 2
+    decide("--different")  # the way to take apart what is one
+    assert len(partition(estate.store)) == 3
+    assert "did you mean 'crm'?" in voeg(estate, "tasks", "ask", "crn/1", "crm/2", exit_code=1).stderr
+    assert "data_source/record_id" in voeg(estate, "tasks", "ask", "1", "crm/2", exit_code=1).stderr
+    assert "the same source record" in voeg(estate, "tasks", "ask", "crm/1", "crm/1", exit_code=1).stderr
 
 
 def test_wrong_use_is_told(estate: EstateFolder) -> None:

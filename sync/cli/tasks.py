@@ -1,4 +1,4 @@
-"""Commands of stewards: tasks list|show|decide|undo."""
+"""Commands of stewards: tasks list|show|ask|decide|undo."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Annotated, Any, Final
 import typer
 
 from foundation.errors import VoegError
+from identity.explanation import respect
 from identity.model import BIT
 from identity.questions import Kind, Reason
-from sync import steward
+from sync import explained, steward
 from sync.cli.console import (
     HERE,
     EstateOption,
@@ -24,15 +25,19 @@ from sync.cli.console import (
     print_table,
     reports_errors,
 )
+from sync.estate import Estate
+from sync.explain import VERDICTS, Explainer, Why
+from sync.resolve import model_in_use
 from sync.steward import Answer, Record, Shown, State, Task
 
 REASONS: Final = {
     Reason.BETWEEN_THRESHOLDS: "too much in common to forget, too little to link",
-    Reason.CONTRADICTION: "these two would link, but other records of the two customers speak against it",
+    Reason.CONTRADICTION: "these two would link, but their customers as a whole do not",
     Reason.VETO: "these two would link, but something says that they are never one",
     Reason.NEVER_LINK: "decided to be different, and there is new evidence that they are not",
     Reason.OVERRULED: "decided to be the same, but other decisions keep them apart",
     Reason.PARTY_TYPE: "decided to be the same, but one is a person and the other an organisation",
+    Reason.RAISED: "somebody asked",
 }
 """Why a question is asked, in words."""
 
@@ -75,7 +80,7 @@ def list_(
             str(task.task_id),
             f"{_customer(task.a)} / {_customer(task.b)}",
             f"{task.a.data_source} / {task.b.data_source}",
-            _bits(task),
+            _bits(task.weight),
             str(task.priority),
             _stake(task),
             task.reason.replace("_", " "),
@@ -96,13 +101,36 @@ def show(
     estate: EstateOption = HERE,
     as_json: JsonOption = False,
 ) -> None:
-    """Show one question: what the two records say, side by side. Shows personal data."""
-    shown = steward.show(open_here(estate).store, task, sensitive=sensitive)
+    """Show one question: what the two records say, side by side, and what that proves. Shows personal data."""
+    here = open_here(estate)
+    shown = steward.show(here.store, task, sensitive=sensitive)
+    why = _why(here, shown)
     if as_json:
-        print_json({**_document(shown.task), "a": _side(shown.task.a, shown.a), "b": _side(shown.task.b, shown.b)})
+        sides = {"a": _side(shown.task.a, shown.a), "b": _side(shown.task.b, shown.b)}
+        print_json({**_document(shown.task), **sides, "why": explained.why(why, show_values=False) if why else None})
         return
     _print_task(shown.task)
     _print_sides(shown)
+    if why:
+        _print_evidence(why, shown.task)
+
+
+@tasks_app.command("ask")
+@reports_errors
+def ask(
+    *,
+    a: Annotated[str, typer.Argument(metavar="A", help="A source record, source/record_id.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="Another one.")],
+    author: AuthorOption = None,
+    estate: EstateOption = HERE,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask about two records, to mend what was linked or kept apart wrongly; then decide."""
+    asked = steward.ask(open_here(estate).store, a, b, author=_author(author), now=datetime.now(UTC))
+    if as_json:
+        print_json(_document(asked))
+    else:
+        note(f"task {asked.task_id}: answer it with 'voeg tasks decide {asked.task_id}'")
 
 
 @tasks_app.command("decide")
@@ -165,7 +193,7 @@ def _print_task(task: Task) -> None:
     out.print(f"task {task.task_id}: {REASONS.get(Reason(task.reason), task.reason)}", markup=False)
     rows: list[tuple[str, object]] = [
         ("customers", f"{_customer(task.a)} / {_customer(task.b)}"),
-        ("weight", "below the review threshold" if task.weight is None else f"{_bits(task)} bits"),
+        ("weight", "below the review threshold" if task.weight is None else f"{_bits(task.weight)} bits"),
         ("at stake", _stake(task)),
         ("asked", f"{task.created_at:%Y-%m-%d %H:%M} UTC"),
     ]
@@ -186,6 +214,38 @@ def _print_sides(shown: Shown) -> None:
     print_table("What they say", ("field", str(shown.task.a), str(shown.task.b)), rows)
 
 
+def _why(here: Estate, shown: Shown) -> Why | None:
+    """Return what the two records prove by the model in use; None when one of them is gone."""
+    if shown.a is None or shown.b is None:
+        return None
+    model, _ = model_in_use(here.store, here.settings.identity, here.duplicate_free)
+    explainer = Explainer(here.store, model, region=here.settings.phone.region)
+    return explainer.why(str(shown.task.a), str(shown.task.b))
+
+
+def _print_evidence(why: Why, task: Task) -> None:
+    """Print what speaks for the two being one and what against it, the strongest first."""
+    for text in why.notes:
+        note(text)
+    if why.strongest is None:
+        out.print(VERDICTS[why.verdict], markup=False)
+        return
+    weighing = why.strongest.weighing
+    told = sum(step.told for step in weighing.steps)
+    steps = [
+        step for speaking_for in (True, False) for step in weighing.strongest(speaking_for=speaking_for, most=told)
+    ]
+    rows = [
+        (respect(step.comparison).name, step.words + (", which rules it out" if step.veto else ""), _bits(weight))
+        for step in steps
+        for weight in [step.weight(weighing.rival)]
+    ]
+    rows.append(("to begin with", "the odds of any two", _bits(weighing.prior(weighing.rival))))
+    rows.append(("together", VERDICTS[why.verdict], _bits(weighing.weight)))
+    print_table("What that proves", ("evidence", "in words", "bits"), rows)
+    note(f"all of it: voeg customer why {task.a} {task.b}")
+
+
 def _place(paths: list[str]) -> Any:
     """Return the order of fields: as they come, the elements of a list together."""
     fields = [path.partition("[")[0] for path in paths]
@@ -196,8 +256,8 @@ def _customer(record: Record) -> str:
     return "-" if record.entity_id is None else str(record.entity_id)
 
 
-def _bits(task: Task) -> str:
-    return "-" if task.weight is None else f"{task.weight / BIT:+.2f}"
+def _bits(weight: int | None) -> str:
+    return "-" if weight is None else f"{weight / BIT:+.2f}"
 
 
 def _stake(task: Task) -> str:
