@@ -135,12 +135,12 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         Rule("birth_date_and_place", (_BIRTH_DATE, _BIRTH_PLACE)),
         Rule("name_and_birth_place", (_NAMES, _BIRTH_PLACE)),
         Rule("family_name_and_area", (_FAMILY, _AREAS)),
-        Rule("given_name_and_area", (_GIVEN, _AREAS)),
-        Rule("given_name_initial_and_year", (_GIVEN, start("family", 1), _BIRTH_YEAR)),
         Rule("given_name_place_and_year", (_GIVEN, _BIRTH_PLACE, _BIRTH_YEAR)),
         Rule("name_starts_and_year", (start("given", 3), start("family", 3), _BIRTH_YEAR)),
         # Loose ones, for records that tell little: only where few records share the value, because beyond that they
         # bring strangers together.
+        Rule("given_name_and_area", (_GIVEN, _AREAS), 20),
+        Rule("given_name_initial_and_year", (_GIVEN, start("family", 1), _BIRTH_YEAR), 20),
         Rule("birth_place_and_area", (_BIRTH_PLACE, _AREAS), 20),
         Rule("postcode", (_POSTCODES,), 20),
         Rule("area", (_AREAS,), 12),
