@@ -282,7 +282,7 @@ class _Run:
                 link_threshold=self.model.link_threshold,
                 now=now,
                 actor=self.actor,
-                records=pl.concat([queue["record_no"], found.old["record_no"]]).unique(),
+                records=pl.concat([queue["record_no"], found.old["record_no"], _ends(found.matched)]).unique(),
             )
         self.count(change.events)
         return None
@@ -291,6 +291,12 @@ class _Run:
         """Add events to the report."""
         for name, count in events.group_by("type").len().iter_rows():
             self.report.events[name] = self.report.events.get(name, 0) + count
+
+
+def _ends(matched: Matched) -> pl.Series:
+    """Return the records of the pairs that changed: also of some that link nobody, but that people are asked about."""
+    pairs = [*matched.edges_gone, *((new.a, new.b) for new in matched.edges_new)]
+    return pl.Series("record_no", [record for pair in pairs for record in pair], dtype=pl.Int64)
 
 
 def _batches(queue: pl.DataFrame) -> Iterator[pl.DataFrame]:
