@@ -47,7 +47,8 @@ def refresh(
 ) -> Refreshed:
     """Bring the open questions about pairs of records to what edges, entities and decisions say.
 
-    The questions depend on those alone, so refreshing what a change touches comes to the same as refreshing all.
+    They depend on those alone, and their priority on products and contacts, so that refreshing what a change touches
+    comes to the same as refreshing all; but a contact alone touches nothing, it counts when a refresh comes by.
 
     Args:
         connection: a writing transaction; edges and crosswalk are as the last resolve left them.

@@ -63,6 +63,7 @@ def test_the_list_tells_what_is_asked_without_a_value_of_a_customer(estate: Esta
     assert "crm / shop" in listed or "shop / crm" in listed
     assert not [word for word in (*SASKIA.values(), NATIONAL_ID) if word and word in listed]
     assert tasks(estate, "--kind", "conflict") == []
+    assert json.loads(voeg(estate, "status", "--json").stdout)["totals"]["tasks"] == 1
     assert "no task is done" in voeg(estate, "tasks", "list", "--state", "done").stderr
 
 
