@@ -115,9 +115,12 @@ def _pieces(features: pl.DataFrame | Iterable[pl.DataFrame]) -> Iterator[pl.Data
 class _Numbers:
     """Numbers and keys of the records of one party type, in the order of arrival."""
 
-    record_no: list[NDArray[np.int64]] = field(default_factory=list)
-    key: list[NDArray[np.uint64]] = field(default_factory=list)
+    parts: list[pl.DataFrame] = field(default_factory=list)
     count: int = 0
+
+    def frame(self) -> pl.DataFrame:
+        """Return ``record_no``, ``key``."""
+        return pl.concat(self.parts)
 
 
 class Gathered:
@@ -149,8 +152,7 @@ class Gathered:
                 i=pl.int_range(numbers.count, numbers.count + some.height, dtype=pl.Int32)
             )
             insert(self._connection, _records(party_type), seen)
-            numbers.record_no.append(some["record_no"].to_numpy())
-            numbers.key.append(some["key"].to_numpy())
+            numbers.parts.append(some.select("record_no", "key"))
             numbers.count += some.height
 
     def link(self, decisions: pl.DataFrame) -> Linked:
@@ -159,20 +161,21 @@ class Gathered:
         for party_type, numbers in self._numbers.items():
             if not numbers.count:
                 continue
-            record_no, key = np.concatenate(numbers.record_no), np.concatenate(numbers.key)
-            numbering = Numbering.of(key, record_no)
-            ordered = pl.DataFrame({"record_no": record_no[numbering.order], "key": key[numbering.order]})
-            pairs = Pairs(
-                self._connection,
-                self._model,
-                party_type,
-                numbering,
-                records_table=_records(party_type),
-                keys_table=self._keys_table(party_type),
-            )
-            parts.append(_link_population(ordered, pairs, decisions, self._model))
+            ordered = numbers.frame().sort("key", "record_no")
+            parts.append(_link_population(ordered, self.pairs(party_type), decisions, self._model))
             indexes.append(_index(ordered, party_type))
         return _together(parts, _crossed_decisions(pl.concat(indexes), decisions))
+
+    def pairs(self, party_type: str) -> Pairs:
+        """Return the pairs of the records of a party type, of which there are some."""
+        return Pairs(
+            self._connection,
+            self._model,
+            party_type,
+            Numbering.of(self._numbers[party_type].frame()),
+            records_table=_records(party_type),
+            keys_table=self._keys_table(party_type),
+        )
 
     def features(self) -> Iterator[pl.DataFrame]:
         """Yield the features as they came."""

@@ -37,9 +37,10 @@ class Numbering:
     rank: Ints  # by number of arrival: place in the order of keys
 
     @classmethod
-    def of(cls, key: NDArray[np.uint64], record_no: Ints) -> Numbering:
-        """Number records by (key, record_no), given in the order of arrival."""
-        order = np.lexsort((record_no, key)).astype(np.int64)
+    def of(cls, arrived: pl.DataFrame) -> Numbering:
+        """Number records, given in the order of arrival, by ``key`` and ``record_no``."""
+        places = arrived.select(pl.arg_sort_by("key", "record_no")).to_series()
+        order = places.cast(pl.Int64).to_numpy()
         rank = np.empty_like(order)
         rank[order] = np.arange(order.size)
         return cls(order, rank)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import replace
 from datetime import date
 
 import polars as pl
@@ -11,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from canonical_model.schema import Kind, content_schema
-from identity import features
+from identity import blocking, features, linking, pairs
 from identity.assignment import CROSSWALK_SCHEMA, RETIRED_SCHEMA, Assignment, assign
-from identity.linking import DECISION_SCHEMA, Linked, link
+from identity.linking import DECISION_SCHEMA, Linked, Weigher, gathered, link
 from identity.model import Model, packaged_prior
+from identity.records import view
 
 PRIOR = packaged_prior()
 
@@ -272,6 +275,91 @@ def test_renewed_passports_are_no_contradiction() -> None:
 def test_a_model_of_other_features_is_refused() -> None:
     from foundation.errors import ConfigurationError
 
-    text = PRIOR.to_json().replace('"feature_version":1', '"feature_version":99')
+    text = PRIOR.to_json().replace(f'"feature_version":{features.CODE_VERSION}', '"feature_version":99')
     with pytest.raises(ConfigurationError, match="voeg model train"):
         Model.from_json(text)
+
+
+# --- out of core -----------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=15, deadline=None)
+@given(decided_crowds(), st.integers(1, 4), st.integers(1, 4), st.integers(1, 6))
+def test_records_may_come_in_pieces_and_pairs_are_joined_in_tiles(
+    case: tuple[pl.DataFrame, list[tuple[int, int, str]]], rows: int, tile: int, made: int
+) -> None:
+    content, decided = case
+    frame = features.compute(content)
+    whole = link(frame, decisions(*decided), PRIOR)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(linking, "ROWS", rows)
+        patch.setattr(pairs, "TILE", tile)
+        patch.setattr(pairs, "PAIRS", made)
+        pieces = link(frame.sample(fraction=1, shuffle=True, seed=1).iter_slices(2), decisions(*decided), PRIOR)
+    for one, other in ((whole.edges, pieces.edges), (whole.conflicts, pieces.conflicts)):
+        assert one.equals(other)
+    assert whole.clusters.sort("record_no").equals(pieces.clusters.sort("record_no"))
+
+
+@settings(max_examples=15, deadline=None)
+@given(crowds)
+def test_edges_weigh_what_their_evidence_does(rows: list[dict[str, object]]) -> None:
+    frame = features.compute(parties(*rows)).sort("key", "record_no")
+    model = PRIOR.with_thresholds(link=PRIOR.link_threshold, review=-100_000)
+    with gathered(frame, model) as records:
+        weigher = records.pairs("person")
+        edges = weigher.edges()
+        evidence = weigher.weigh(edges.left[::-1], edges.right[::-1])
+    assert edges.weight[::-1].tolist() == evidence.weight.tolist()
+    assert edges.veto[::-1].tolist() == evidence.veto.tolist()
+
+
+def test_another_engine_is_handed_the_records_in_the_order_of_their_keys() -> None:
+    frame = features.compute(parties(*FAMILY))
+    seen = []
+
+    def engine(numbered: pl.DataFrame, party_type: str) -> Weigher:
+        seen.append((party_type, numbered["i"].to_list(), numbered["key"].is_sorted()))
+        records = stack.enter_context(gathered(numbered.drop("i"), PRIOR))
+        return records.pairs(party_type)
+
+    with ExitStack() as stack:
+        result = link(frame, decisions(), PRIOR, engine=engine)
+    assert seen == [("person", [0, 1, 2, 3, 4], True)]
+    assert clusters(result) == clusters(linked(parties(*FAMILY)))
+
+
+def test_a_source_without_duplicates_never_has_two_records_of_one_party() -> None:
+    twin = person("Jan", "Vroegindeweij", date(1961, 3, 4), phone="+31612345601", iban="NL1")
+    content = parties(twin, twin, twin | {"data_source": "billing"})
+    model = PRIOR.with_constraints(duplicate_free={"crm"})
+    result = linked(content, model=model)
+    assert frozenset({0, 1}) not in {cluster & {0, 1} for cluster in clusters(result)}
+    assert "veto" in result.conflicts["reason"].to_list()
+    assert clusters(linked(content)) == {frozenset({0, 1, 2})}
+
+
+def test_a_gender_that_is_not_told_comes_from_the_given_name() -> None:
+    frame = features.compute(parties(person("Jan", "Jansen"), person("Robin", "Bos"), person("Jan", None, gender="x")))
+    seen = view(replace(PRIOR, genders={"jan": "male"}))(frame)
+    assert seen["gender"].to_list() == ["male", None, "male"]
+
+
+def test_what_matching_keeps_can_be_read_after_linking() -> None:
+    frame = features.compute(parties(*FAMILY, person("Ole", "Olsen", phone="+31687654321")))
+    common = blocking.keys(frame.row(4, named=True), "person")["email"]
+    model = replace(PRIOR, common_keys=frozenset(common))
+    with gathered(frame.iter_slices(2), model) as records:
+        records.link(decisions())
+        kept = pl.concat(records.keys(rows=7))
+        assert pl.concat(records.features()).equals(frame)
+    expected = {
+        (key, row["record_no"])
+        for row in frame.iter_rows(named=True)
+        for hashes in blocking.keys(row, "person").values()
+        for key in hashes
+        if key not in common
+    }
+    assert set(kept.rows()) == expected
+    assert kept.height == len(expected)
+    assert kept.equals(kept.sort("hash", "record_no"))
