@@ -170,7 +170,10 @@ def test_what_hangs_together_too_much_is_left_pending_and_decided_without_hurry(
 
 def test_clusters_that_a_change_does_not_touch_are_not_looked_at() -> None:
     kept = Kept()
-    everybody = pl.concat([neighbours(10), neighbours(10)]).with_columns(
+    strangers = computed(
+        [{"party_type": "person", "given_name": name, "family_name": name[::-1]} for name in _names()[:100:10]]
+    )
+    everybody = pl.concat([strangers, strangers]).with_columns(
         record_no=pl.int_range(20, dtype=pl.Int64), key=pl.int_range(20, dtype=pl.UInt64)
     )
     late = everybody.row(4, named=True) | {"record_no": 20, "key": 20}
