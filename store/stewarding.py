@@ -18,7 +18,7 @@ from canonical_model import content
 from canonical_model.schema import Kind
 from foundation.errors import NotFound, Problem
 from store import bulk
-from store.tables import KIND_NUMBERS, crosswalk, decision, edge, party_reference, source, source_record, task
+from store.tables import KIND_NUMBERS, crosswalk, decision, edge, party_reference, source, source_record, task, work
 
 MUST_LINK, NEVER_LINK = "must_link", "never_link"
 OPEN, DONE, WITHDRAWN = "open", "done", "withdrawn"
@@ -83,6 +83,8 @@ def must_links_apart(
 ) -> pl.DataFrame:
     """Return the must-links whose records are in different entities, unless that was asked and answered.
 
+    One of which a record still waits in the queue is left out: no resolve looked at it yet.
+
     Args:
         connection: to the store.
         asked_for: the reasons of the tasks that ask about such.
@@ -106,6 +108,10 @@ def must_links_apart(
         .where(_stands(MUST_LINK), ~asked)
     )  # fmt: skip
     found = _apart(connection, statement, decision, records)
+    if not found.is_empty():  # of the queue there is no index
+        among = bulk.among(connection, work.c.record_no, pl.concat([found["a"], found["b"]]).unique())
+        waiting = bulk.frame(connection, select(work.c.record_no).where(among))["record_no"].implode()
+        found = found.filter(~pl.col("a").is_in(waiting) & ~pl.col("b").is_in(waiting))
     type_a, type_b = (
         content.decode(found[name], Kind.PARTY, ["party_type"])["party_type"] for name in ("content_a", "content_b")
     )

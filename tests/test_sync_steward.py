@@ -82,9 +82,12 @@ class Matched:
             for a, b, weight, *veto in edges:
                 connection.execute(insert(tables.edge).values(a=a, b=b, weight=weight, veto=bool(veto)))
 
-    def refresh(self, *records: int) -> steward.Refreshed:
-        """Refresh the questions an hour later: all, or those of some records."""
+    def refresh(self, *records: int, resolved: bool = True) -> steward.Refreshed:
+        """Refresh the questions an hour later: all, or those of some records; the queue was worked off, or was not."""
         self.now += timedelta(hours=1)
+        if resolved:
+            with self.store.write() as connection:
+                connection.execute(tables.work.delete())
         affected = pl.Series("record_no", list(records), dtype=pl.Int64) if records else None
         with self.store.write() as connection:
             return steward.refresh(connection, link_threshold=LINK, now=self.now, actor="test", records=affected)
@@ -229,6 +232,16 @@ def test_a_decision_is_a_fact_that_the_next_resolve_takes_up(matched: Matched) -
         (1, 2, "must_link", "ada", "called them")
     ]
     assert facts[0]["decided_at"] == matched.now
+
+
+def test_a_decision_that_still_waits_to_be_applied_is_not_said_to_be_overruled(matched: Matched) -> None:
+    matched.entities([1], [2])
+    matched.edges((1, 2, 500))
+    matched.refresh()
+    decide(matched, steward.Answer.SAME)
+    assert matched.refresh(resolved=False) == NEVER_ASKED
+    matched.refresh()  # somebody resolved, and they are two still
+    assert matched.asked() == {(1, 2, "conflict", "overruled")}
 
 
 def test_a_question_is_answered_once(matched: Matched) -> None:
