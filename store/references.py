@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Connection, Select, Text, and_, case, func, literal, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Text,
+    and_,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    true,
+    update,
+)
 
+from canonical_model.content import decode
 from canonical_model.schema import Kind
-from store import bulk, tables, work
+from store import bulk, records, tables, work
 from store.engine import Held, Store
 from store.tables import KIND_NUMBERS
 
@@ -19,6 +35,9 @@ _CROSSWALK = tables.crosswalk
 
 ATTACH_ROWS = 5_000
 """References attached in one transaction."""
+
+LOOK_ROWS = 50_000
+"""References looked at by one query."""
 
 
 def lock(connection: Connection) -> None:
@@ -88,20 +107,43 @@ def index(connection: Connection, before: pl.DataFrame, after: pl.DataFrame) -> 
     bulk.insert(connection, _KEY, new.join(old, on=on, how="anti"))
 
 
-def attach(store: Store, held: Held | None = None) -> int:
-    """Look again at every reference that waits, and at every one by identifier; return how many changed.
+def attach(store: Store, held: Held | None = None, *, parties: pl.Series | None = None) -> int:
+    """Look again at references that may be attached otherwise than they should; return how many changed.
 
     A reference by identifier is attached when exactly one live party record has the identifier, or when all
     that have it belong to one entity; it is ambiguous when they belong to several. Identity may not be known
     yet: call it before resolving, and again when the crosswalk changed. The parties concerned are queued.
+
+    Args:
+        store: where they are.
+        held: the lease under which to write.
+        parties: the parties that landed or moved since the last time: only references that wait, are attached to one
+            of them, or name an identifier of theirs are looked at. None: all references, also those by key.
     """
     changed = 0
     with store.read() as reader:
-        for statement in (_by_key(), _by_identifier()):
+        for statement in (_by_key(), _by_identifier()) if parties is None else _concerning(reader, parties):
             for part in bulk.frames(reader, statement, ATTACH_ROWS):
                 _write(store, part, held)
                 changed += part.height
     return changed
+
+
+def _concerning(connection: Connection, parties: pl.Series) -> Iterator[Select[Any]]:
+    """Yield what finds those references by identifier that these parties, or nobody yet, may have to do with."""
+    waiting = _REFERENCE.c.identifier_type.is_not(None) & _REFERENCE.c.party_no.is_(None)
+    named = records.contents(connection, parties)
+    held = _identifiers(named.select("record_no").hstack(decode(named["content"], Kind.PARTY, ["identifiers"])))
+    conditions = (
+        waiting,
+        bulk.among(connection, _REFERENCE.c.party_no, parties) & _REFERENCE.c.identifier_type.is_not(None),
+        bulk.among(connection, _REFERENCE.c.identifier_type, held["type"].unique())
+        & bulk.among(connection, _REFERENCE.c.identifier_value, held["value"].unique()),
+    )
+    numbers = [bulk.frame(connection, select(_REFERENCE.c.record_no).where(each))["record_no"] for each in conditions]
+    concerned = pl.concat(numbers).unique().sort()
+    for start in range(0, concerned.len(), LOOK_ROWS):
+        yield _by_identifier(bulk.among(connection, _REFERENCE.c.record_no, concerned[start : start + LOOK_ROWS]))
 
 
 def _write(store: Store, changes: pl.DataFrame, held: Held | None) -> None:
@@ -160,8 +202,8 @@ def _by_key() -> Select[Any]:
     )
 
 
-def _by_identifier() -> Select[Any]:
-    """Find the references by identifier that stand otherwise than they should, given who is who now."""
+def _by_identifier(among: ColumnElement[bool] | None = None) -> Select[Any]:
+    """Find the references by identifier, all or some, that stand otherwise than they should: who is who now?"""
     candidates = (
         select(
             _REFERENCE.c.record_no,
@@ -178,7 +220,7 @@ def _by_identifier() -> Select[Any]:
             and_(_KEY.c.type == _REFERENCE.c.identifier_type, _KEY.c.value == _REFERENCE.c.identifier_value),
         )
         .outerjoin(_CROSSWALK, _CROSSWALK.c.record_no == _KEY.c.record_no)
-        .where(_REFERENCE.c.identifier_type.is_not(None))
+        .where(_REFERENCE.c.identifier_type.is_not(None), true() if among is None else among)
         .group_by(_REFERENCE.c.record_no, _REFERENCE.c.party_no, _REFERENCE.c.state)
         .subquery()
     )

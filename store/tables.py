@@ -480,6 +480,12 @@ LANDING_INDEXES = (
         postgresql_where=text("source_no is not null and party_no is null"),
     ),
     Index(
+        "ix_party_reference_waiting",
+        party_reference.c.record_no,
+        sqlite_where=text("identifier_type is not null and party_no is null"),
+        postgresql_where=text("identifier_type is not null and party_no is null"),
+    ),
+    Index(
         "ix_party_reference_identifier",
         party_reference.c.identifier_type,
         party_reference.c.identifier_value,

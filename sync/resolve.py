@@ -110,7 +110,9 @@ def resolve(
     settings = settings or IdentitySettings()
     model, prior = model_in_use(store, settings, duplicate_free)
     report = Resolved(model=model.version, prior=prior)
-    references.attach(store)
+    with store.read() as connection:
+        standing = _look(connection, rules, now)
+    references.attach(store, parties=standing.queue["record_no"].unique() if standing.few(model, settings) else None)
     with leases.hold(store, "resolve") as held:
         with store.read() as connection:
             standing = _look(connection, rules, now)
@@ -122,15 +124,15 @@ def resolve(
         run = _Run(
             store=store, held=held, rules=rules, model=model, actor=actor, report=report, stage=stage, advance=advance
         )
-        few = report.changes <= max(BATCH_RECORDS, settings.few_changes * standing.size)
-        if standing.made_with.model == model.version and few:
-            run.match(standing)
+        touched = None
+        if standing.few(model, settings):
+            touched = run.match(standing)
         else:
             run.link(standing, engine)
         with store.write(held) as connection:
             resolving.finish(connection, made_with)
             report.records, report.entities = resolving.size(connection), resolving.active(connection)
-        references.attach(store, held)
+        references.attach(store, held, parties=touched)
     log.info(
         "resolved", records=report.records, entities=report.entities, anew=report.anew, changes=report.changes,
         events=report.events,
@@ -162,6 +164,12 @@ class _Standing:
     made_with: MadeWith
     size: int  # records in the crosswalk
     now: datetime  # the time of what changes
+
+    def few(self, model: Model, settings: IdentitySettings) -> bool:
+        """Whether what waits can be matched: against what is kept for this model, and quicker than linking anew."""
+        waiting = self.queue["record_no"].n_unique()
+        small = waiting <= max(BATCH_RECORDS, settings.few_changes * self.size)
+        return small and self.made_with.model == model.version
 
 
 def _look(connection: Connection, rules: Rules, now: datetime) -> _Standing:
@@ -240,20 +248,27 @@ class _Run:
 
     # A few changes ---------------------------------------------------------------------------------------------
 
-    def match(self, standing: _Standing) -> None:
-        """Match what waits, batch by batch, then compute again the golden records that fall due."""
+    def match(self, standing: _Standing) -> pl.Series:
+        """Match what waits, batch by batch, then compute again the golden records that fall due.
+
+        Returns:
+            All records of which the entity was decided.
+        """
         now = standing.now
+        touched = [standing.queue["record_no"]]
         self.stage("changes", self.report.changes)
         for batch in _batches(standing.queue):
-            self.match_batch(batch, now=now, at_most=None)
+            found = self.match_batch(batch, now=now, at_most=None)
+            touched += [] if isinstance(found, Pending) else [found]
             now += timedelta(microseconds=1)  # see resolving.moment
             self.advance(batch["record_no"].n_unique())
         if not standing.due.is_empty():
             with self.store.read() as connection:
                 members = resolving.clusters_of(connection, standing.due)
             self.write(plan(members, unmoved(members), standing.queue.clear(), standing.due), now=now)
+        return pl.concat(touched).unique()
 
-    def match_batch(self, queue: pl.DataFrame, *, now: datetime, at_most: int | None) -> Pending | None:
+    def match_batch(self, queue: pl.DataFrame, *, now: datetime, at_most: int | None) -> pl.Series | Pending:
         """Match the records of some queue entries, and write all that follows in one transaction.
 
         Args:
@@ -262,7 +277,8 @@ class _Run:
             at_most: see ``Matcher.match``.
 
         Returns:
-            Pending, when too much hangs together: then nothing was written.
+            The records of which the entities were decided. Pending, when too much hangs together: then nothing was
+            written.
         """
         with self.report.timed("who is who"), self.store.read() as connection:
             found = _match(connection, self.model, queue["record_no"].unique(), at_most)
@@ -273,6 +289,7 @@ class _Run:
             changing = plan(found.old, found.assignment, queue, nobody)
             whole = changing.affected.height or 1
             (change,) = changes(self.store, changing, changing.affected, self.rules, now=now, size=whole)
+        touched = pl.concat([queue["record_no"], found.old["record_no"]]).unique()
         with self.report.timed("write"), self.store.write(self.held) as connection:
             bulk.allocate(connection, "entity", found.assignment.next_id - found.next_id)
             matching.apply(connection, found.matched)
@@ -282,10 +299,10 @@ class _Run:
                 link_threshold=self.model.link_threshold,
                 now=now,
                 actor=self.actor,
-                records=pl.concat([queue["record_no"], found.old["record_no"], _ends(found.matched)]).unique(),
+                records=pl.concat([touched, _ends(found.matched)]).unique(),
             )
         self.count(change.events)
-        return None
+        return touched
 
     def count(self, events: pl.DataFrame) -> None:
         """Add events to the report."""

@@ -22,7 +22,7 @@ from adapters.base import Batch
 from foundation.document import parse
 from foundation.settings import IdentitySettings
 from golden.rules import Rules
-from store import tables
+from store import references, tables
 from store.engine import Store
 from store.engine import open as open_store
 from sync import resolve as resolving
@@ -32,7 +32,7 @@ from transform.mapping import Mapping, compiled
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 SOURCES = ("crm", "shop", "desk")
-COLUMNS = ("id", "given", "name", "born", "postcode", "phone", "email")
+COLUMNS = ("id", "given", "name", "born", "postcode", "phone", "email", "number")
 MAPPING = """
 version: 1
 source: {source}
@@ -51,10 +51,24 @@ records:
       addresses: [{{kind: {{constant: home}}, postcode: postcode}}]
       phones: [{{kind: {{constant: mobile}}, number: phone}}]
       emails: [{{address: email}}]
+      identifiers: [{{type: {{constant: customer_number}}, value: number}}]
+"""
+CONTRACTS = """
+version: 1
+source: contracts
+system: contracts
+mode: snapshot
+max_vanished: 1.0
+read: {adapter: files, format: csv, path: "*.csv"}
+records:
+  - kind: product
+    key: id
+    party: {identifier: customer_number, value: {from: number}}
+    fields: {product_type: {constant: mobile}, name: id}
 """
 MAPPINGS: dict[str, Mapping] = {
     source: compiled(parse(MAPPING.format(source=source), Path("test.yaml"))) for source in SOURCES
-}
+} | {"contracts": compiled(parse(CONTRACTS, Path("test.yaml")))}
 ALWAYS = IdentitySettings(few_changes=1.0)
 """However much changed, it is matched."""
 
@@ -84,10 +98,18 @@ class Estate:
                 self.records[key] = values
         for source in {source for (source, _), _ in step}:
             rows = [(number, *values) for (name, number), values in self.records.items() if name == source]
-            columns = [pa.array([row[place] or None for row in rows], pa.string()) for place in range(len(COLUMNS))]
-            batch = Batch(rows=pa.RecordBatch.from_arrays(columns, names=COLUMNS), origin="test")
-            self.now += timedelta(minutes=1)
-            land(self.store, MAPPINGS[source], lambda _, all_=batch: iter([all_]), now=self.now, actor="test")
+            self.land(source, COLUMNS, rows)
+
+    def sign(self, numbers: Sequence[str]) -> None:
+        """Tell of all contracts, each with the customer number that it is of."""
+        self.land("contracts", ("id", "number"), [(str(place), number) for place, number in enumerate(numbers)])
+
+    def land(self, source: str, names: Sequence[str], rows: Sequence[Values]) -> None:
+        texts = [[row[place] if place < len(row) else "" for row in rows] for place in range(len(names))]
+        columns = [pa.array([text or None for text in column], pa.string()) for column in texts]
+        batch = Batch(rows=pa.RecordBatch.from_arrays(columns, names=names), origin="test")
+        self.now += timedelta(minutes=1)
+        land(self.store, MAPPINGS[source], lambda _: iter([batch]), now=self.now, actor="test")
 
     def resolve(self, **settings_: Any) -> Resolved:
         self.now += timedelta(minutes=1)
@@ -212,6 +234,30 @@ def test_no_change_brings_together_what_people_keep_apart(
     estate.link()
     assert members(estate.store) == before
     assert estate.kept() == kept
+
+
+NUMBERS = st.lists(st.sampled_from(("N1", "N2", "N3")), max_size=4)
+
+
+@FEW
+@given(first=st.lists(told(), max_size=6), steps=STEPS, data=st.data())
+def test_what_hangs_on_a_number_follows_who_has_it(
+    first: Step, steps: Sequence[Step], data: st.DataObject, fresh: Callable[[], Estate]
+) -> None:
+    """Only what changed is looked at; looking at everything would find nothing else."""
+    estate = fresh()
+    estate.tell(first)
+    estate.resolve()
+    number = st.sampled_from(("", "N1", "N2"))
+    for step in steps:
+        estate.sign(data.draw(NUMBERS, label="contracts"))
+        estate.tell([(key, values and (*values, data.draw(number))) for key, values in step])
+        estate.match()
+        assert references.attach(estate.store) == 0
+    estate.resolve()  # what was attached when the crosswalk had changed
+    before = golden(estate.store)
+    estate.link()
+    assert golden(estate.store) == before
 
 
 def test_the_cut_into_batches_changes_nothing(fresh: Callable[[], Estate], monkeypatch: pytest.MonkeyPatch) -> None:

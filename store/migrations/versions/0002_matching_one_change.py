@@ -10,6 +10,7 @@ depends_on = None
 
 NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 OPEN = sa.text("state = 'open'")
+WAITING = sa.text("identifier_type is not null and party_no is null")
 
 
 def upgrade() -> None:
@@ -77,6 +78,9 @@ def upgrade() -> None:
     op.create_index("ix_task_priority", "task", ["priority"], sqlite_where=OPEN, postgresql_where=OPEN)
     op.create_index("ix_task_a", "task", ["a"])
     op.create_index("ix_task_b", "task", ["b"])
+    op.create_index(
+        "ix_party_reference_waiting", "party_reference", ["record_no"], sqlite_where=WAITING, postgresql_where=WAITING
+    )
     op.create_index("ix_crosswalk_history_record", "crosswalk_history", ["record_no"], unique=False)
     op.create_index("ix_decision_a", "decision", ["a"], unique=False)
     op.create_index("ix_decision_b", "decision", ["b"], unique=False)
