@@ -358,7 +358,7 @@ class Explainer:
         """Return the features by record; of one that matching has not looked at yet, from its content."""
         found = matching.Index(connection).features(records)
         if unknown := sorted({*records}.difference(number for number, _, _ in found)):
-            parties = resolving.members(connection, pl.Series(unknown, dtype=pl.Int64))
+            parties = resolving.parties(connection, pl.Series(unknown, dtype=pl.Int64))
             found += packing.pack(features.compute(parties)).rows()
         return {number: Packed(key, content) for number, key, content in found}
 

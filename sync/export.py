@@ -41,15 +41,15 @@ def golden(store: Store, file: Path, format_: Format) -> int:
             batch.select("entity_id", "version").hstack(decode(batch["payload"])).hstack([batch["provenance"]])
             for batch in batches
         )
-    return _write(batches, file, format_)
+    return write(batches, file, format_)
 
 
 def crosswalk(store: Store, file: Path, format_: Format) -> int:
     """Write data_source, record_id and entity_id of every live party; return how many."""
-    return _write(exporting.crosswalk(store), file, format_)
+    return write(exporting.crosswalk(store), file, format_)
 
 
-def _write(batches: Iterator[pl.DataFrame], file: Path, format_: Format) -> int:
+def write(batches: Iterator[pl.DataFrame], file: Path, format_: Format) -> int:
     """Write batches to a file that appears only when it is whole.
 
     Raises:

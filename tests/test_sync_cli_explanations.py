@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from estates import EstateFolder, decide
@@ -100,3 +101,19 @@ def test_what_is_not_there_is_one_line_and_exit_code_1(folder: EstateFolder) -> 
     result = voeg(folder, "why", "crm/nobody", "crm/saskia", exit_code=1)
     assert len(result.stderr.strip().splitlines()) == 1
     assert "no live customer record of that key" in result.stderr and "nobody" not in result.stderr
+
+
+def test_who_is_related_is_told_in_words(folder: EstateFolder, tmp_path: Path) -> None:
+    father, son = entity(folder, "crm/father"), entity(folder, "crm/son")
+    shown = voeg(folder, "related", father).stdout
+    assert f"one household: {', '.join(sorted((father, son), key=int))}" in shown
+    assert "lives together with" in shown and "address, family name, phone number" in shown
+    bakery = voeg(folder, "related", entity(folder, "crm/bakery")).stdout
+    assert "is the organisation of" in bakery and "phone number, e-mail address" in bakery
+    answer = json.loads(voeg(folder, "related", father, "--json").stdout)
+    assert answer["format"] == 1 and {relation["id"] for relation in answer["relations"]} == {son}
+    assert "related to nobody" in voeg(folder, "related", entity(folder, "crm/one bos")).stderr
+    file = tmp_path / "households.csv"
+    result = CliRunner().invoke(command_line(), ["export", "households", str(file), "--estate", str(folder.root)])
+    assert result.exit_code == 0 and "2 people in households" in result.stderr
+    assert file.read_text().splitlines()[0] == '"household","entity_id"'

@@ -1,9 +1,10 @@
-"""Commands that explain: customer why|why-not|how."""
+"""Commands that explain and relate: customer why|why-not|how|related, export households|relationships."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -12,8 +13,8 @@ import typer
 from identity import explanation
 from identity.comparison import Value
 from identity.explanation import RIVALS, Weighing
-from identity.model import BIT
-from sync import explained
+from identity.model import BIT, Model
+from sync import explained, relate
 from sync.cli.console import (
     HERE,
     EstateOption,
@@ -26,7 +27,10 @@ from sync.cli.console import (
     reports_errors,
 )
 from sync.cli.customers import customer_app
+from sync.cli.golden_records import FileArgument, FormatOption, export_app
+from sync.estate import Estate
 from sync.explain import KEY_STATES, REASONS, VERDICTS, Decision, Explainer, How, Named, Pair, Why, WhyNot
+from sync.export import Format
 from sync.resolve import model_in_use
 
 WATERFALL: Final = 32
@@ -44,6 +48,9 @@ def register(app: typer.Typer) -> None:
     customer_app.command("why")(why)
     customer_app.command("why-not")(why_not)
     customer_app.command("how")(how)
+    customer_app.command("related")(related)
+    export_app.command("households")(export_households)
+    export_app.command("relationships")(export_relationships)
 
 
 @reports_errors
@@ -119,10 +126,80 @@ def how(
         _print_weighing(found.weakest.strongest, show_values=True)
 
 
+@reports_errors
+def related(
+    customer: Annotated[str, typer.Argument(metavar="ID", help="The id of a golden record.")],
+    estate: EstateOption = HERE,
+    as_json: JsonOption = False,
+) -> None:
+    """List who is related to a customer: its household, its organisation, who pays for whom; and what they share."""
+    here = open_here(estate)
+    found = relate.related(here.store, _model(here), customer, region=here.settings.phone.region)
+    if as_json:
+        print_json({"format": explained.FORMAT, **asdict(found)})
+        return
+    if found.id != found.requested_id:
+        note(f"customer {found.requested_id} was merged into {found.id}")
+    if not found.relations:
+        note(f"customer {found.id} is related to nobody")
+        return
+    if found.household:
+        out.print(f"one household: {', '.join(found.household)}", markup=False)
+    rows = [
+        (_role(one), one.id, ", ".join(_SHARED_WORDS.get(what, what) for what in one.because))
+        for one in found.relations
+    ]
+    print_table(None, (f"customer {found.id}", "customer", "because of"), rows)
+
+
+@reports_errors
+def export_households(file: FileArgument, format_: FormatOption = None, estate: EstateOption = HERE) -> None:
+    """Write who lives together: household (its smallest customer id), entity_id."""
+    here = open_here(estate)
+    rows = relate.export_households(here.store, _model(here), file, format_ or Format.of(file))
+    note(f"{rows:,} people in households in {file}")
+
+
+@reports_errors
+def export_relationships(file: FileArgument, format_: FormatOption = None, estate: EstateOption = HERE) -> None:
+    """Write who is related to whom: one, other, kind, because."""
+    here = open_here(estate)
+    rows = relate.export_relationships(here.store, _model(here), file, format_ or Format.of(file))
+    note(f"{rows:,} relationships in {file}")
+
+
+_ROLES: Final = {
+    ("household", "both"): "lives together with",
+    ("organisation", "other"): "belongs to the organisation",
+    ("organisation", "one"): "is the organisation of",
+    ("payer", "other"): "is paid for by",
+    ("payer", "one"): "pays for",
+}
+"""Relations in words, from the customer that was asked about; others are told by their kind."""
+
+_SHARED_WORDS: Final = {
+    "declared": "a source says so",
+    "name": "family name",
+    "phone": "phone number",
+    "email": "e-mail address",
+    "iban": "bank account",
+    "registration": "registration number",
+}
+
+
+def _role(relation: relate.Relation) -> str:
+    kind = relation.kind.replace("_", " ")
+    told = f"has as {kind}" if relation.role == "other" else f"is the {kind} of"
+    return _ROLES.get((relation.kind, relation.role), told)
+
+
 def _explainer(estate: Path) -> Explainer:
     here = open_here(estate)
-    model, _ = model_in_use(here.store, here.settings.identity, here.duplicate_free)
-    return Explainer(here.store, model, region=here.settings.phone.region)
+    return Explainer(here.store, _model(here), region=here.settings.phone.region)
+
+
+def _model(here: Estate) -> Model:
+    return model_in_use(here.store, here.settings.identity, here.duplicate_free)[0]
 
 
 def _notes(notes: Iterable[str]) -> None:
