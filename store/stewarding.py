@@ -188,6 +188,12 @@ def open_tasks(connection: Connection, kinds: Sequence[str], records: pl.Series 
     return bulk.frame(connection, statement if records is None else statement.where(_either(connection, task, records)))
 
 
+def still_open(connection: Connection, task_ids: pl.Series) -> pl.Series:
+    """Return those of the tasks (task_id, Int64) that are open."""
+    these = bulk.among(connection, task.c.task_id, task_ids)
+    return bulk.frame(connection, select(task.c.task_id).where(these, task.c.state == OPEN))["task_id"]
+
+
 def withdraw(connection: Connection, task_ids: pl.Series, *, now: datetime, actor: str) -> None:
     """End open tasks that are no questions any more."""
     ended = task_ids.to_frame("task_id").with_columns(

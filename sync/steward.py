@@ -16,7 +16,7 @@ from canonical_model.schema import SENSITIVE_IDENTIFIERS
 from foundation.errors import NotFound, Problem, StoreError, VoegError, did_you_mean
 from identity import questions
 from store import explaining, stewarding, work
-from store.engine import Store
+from store.engine import Held, Store
 from store.stewarding import MUST_LINK, NEVER_LINK, Decision
 
 RECENT: Final = timedelta(days=90)
@@ -25,6 +25,7 @@ RECENT: Final = timedelta(days=90)
 _KINDS: Final = (questions.Kind.POSSIBLE_DUPLICATE.value, questions.Kind.CONFLICT.value)  # the matcher's own
 _OVERRULED: Final = (questions.Reason.OVERRULED.value, questions.Reason.PARTY_TYPE.value)
 _IMPACT: Final = ("records", "active_products", "recent_contacts")
+_SAME: Final = ["a", "b", "kind"]
 _STATED: Final = ("reason", "weight", "priority", "evidence")
 
 
@@ -37,6 +38,15 @@ class Refreshed:
     withdrawn: int  # answered by the evidence, or gone with their records
 
 
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """What a refresh is to do."""
+
+    asked: pl.DataFrame  # questions that are not open yet
+    restated: pl.DataFrame  # task_id, and what is said of it now
+    withdrawn: pl.Series  # task_id
+
+
 def refresh(
     connection: Connection,
     *,
@@ -45,34 +55,65 @@ def refresh(
     actor: str,
     records: pl.Series | None = None,
 ) -> Refreshed:
-    """Bring the open questions about pairs of records to what edges, entities and decisions say.
+    """Bring the open questions that a change touches to what edges, entities and decisions say.
 
     They depend on those alone, and their priority on products and contacts, so that refreshing what a change touches
     comes to the same as refreshing all; but a contact alone touches nothing, it counts when a refresh comes by.
 
     Args:
-        connection: a writing transaction; edges and crosswalk are as the last resolve left them.
+        connection: the transaction that writes the change: edges, crosswalk.
         link_threshold: of the model that they were made with, 1/1000 bit.
         now: the time; contacts of the last ``RECENT`` count.
         actor: who is said to ask and withdraw.
         records: the records (record_no) that changed, came, went or moved, with all that shared an entity with any
-            of them before; those that share one now are added. None: all.
+            of them before; those that share one now are added.
     """
+    planned = _plan(connection, records, link_threshold=link_threshold, now=now)
+    return _apply(connection, planned, now=now, actor=actor)
+
+
+def refresh_all(store: Store, held: Held, *, link_threshold: int, now: datetime, actor: str) -> Refreshed:
+    """Bring all open questions to what edges, entities and decisions say; takes what ``refresh`` does.
+
+    What there is to ask is found before anything is written, so that nobody waits for it. A question that a steward
+    answers or takes up again meanwhile stays as it is.
+
+    Raises:
+        StoreError: the lease of ``resolve``, under which edges and entities stand still, went to another.
+    """
+    with store.read() as connection:
+        planned = _plan(connection, None, link_threshold=link_threshold, now=now)
+    with store.write(held) as connection:
+        return _apply(connection, planned, now=now, actor=actor)
+
+
+def _plan(connection: Connection, records: pl.Series | None, *, link_threshold: int, now: datetime) -> _Planned:
     around = None if records is None else stewarding.surroundings(connection, records)
     standing = stewarding.open_tasks(connection, _KINDS, around)
     asked = _questions(connection, around, link_threshold=link_threshold, now=now)
-    if standing.is_empty() and asked.is_empty():
-        return Refreshed(asked=0, restated=0, withdrawn=0)
-    same = ["a", "b", "kind"]
-    known = standing.join(asked, on=same, how="inner", suffix="_new")
+    known = standing.join(asked, on=_SAME, how="inner", suffix="_new")
     differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name}_new")) for name in _STATED)
-    restated = known.filter(differs).select("task_id", **{name: pl.col(f"{name}_new") for name in _STATED})
-    withdrawn = standing.join(asked, on=same, how="anti")["task_id"]
-    new = asked.join(standing, on=same, how="anti").sort("priority", "a", "b", descending=[True, False, False])
+    new = asked.join(standing, on=_SAME, how="anti").sort("priority", "a", "b", descending=[True, False, False])
+    return _Planned(
+        asked=new,
+        restated=known.filter(differs).select("task_id", **{name: pl.col(f"{name}_new") for name in _STATED}),
+        withdrawn=standing.join(asked, on=_SAME, how="anti")["task_id"],
+    )
+
+
+def _apply(connection: Connection, planned: _Planned, *, now: datetime, actor: str) -> Refreshed:
+    """Do what was planned, but for questions that were answered or opened since."""
+    touched = pl.concat([planned.withdrawn, planned.restated["task_id"]])
+    still_open = stewarding.still_open(connection, touched) if touched.len() else touched
+    withdrawn = planned.withdrawn.filter(planned.withdrawn.is_in(still_open.implode()))
+    restated = planned.restated.filter(pl.col("task_id").is_in(still_open.implode()))
+    asked = planned.asked
+    if not asked.is_empty():
+        asked = asked.join(stewarding.open_tasks(connection, _KINDS, asked["a"]), on=_SAME, how="anti")
     stewarding.withdraw(connection, withdrawn, now=now, actor=actor)
     stewarding.restate(connection, restated)
-    stewarding.ask(connection, new, now=now, actor=actor)
-    return Refreshed(asked=new.height, restated=restated.height, withdrawn=withdrawn.len())
+    stewarding.ask(connection, asked, now=now, actor=actor)
+    return Refreshed(asked=asked.height, restated=restated.height, withdrawn=withdrawn.len())
 
 
 def _questions(connection: Connection, around: pl.Series | None, *, link_threshold: int, now: datetime) -> pl.DataFrame:

@@ -17,7 +17,7 @@ from sqlalchemy import insert, select
 
 from canonical_model.schema import Kind
 from foundation.errors import StoreError, VoegError
-from store import bulk, resolving, tables, work
+from store import bulk, leases, resolving, tables, work
 from store.engine import Store
 from store.engine import open as open_store
 from sync import steward
@@ -88,9 +88,12 @@ class Matched:
         if resolved:
             with self.store.write() as connection:
                 connection.execute(tables.work.delete())
-        affected = pl.Series("record_no", list(records), dtype=pl.Int64) if records else None
+        asking: dict[str, Any] = {"link_threshold": LINK, "now": self.now, "actor": "test"}
+        if not records:
+            with leases.hold(self.store, "resolve") as held:
+                return steward.refresh_all(self.store, held, **asking)
         with self.store.write() as connection:
-            return steward.refresh(connection, link_threshold=LINK, now=self.now, actor="test", records=affected)
+            return steward.refresh(connection, records=pl.Series(records, dtype=pl.Int64), **asking)
 
     def tasks(self, state: str = "open") -> list[dict[str, Any]]:
         """The tasks of a state, the most urgent first."""
@@ -280,6 +283,33 @@ def test_an_answer_can_be_taken_back(matched: Matched, answer: steward.Answer) -
     assert matched.refresh() == NEVER_ASKED  # it is open still
     with pytest.raises(StoreError, match="was not answered: it is open"):
         steward.undo(matched.store, before["task_id"], author="bob", now=matched.now)
+
+
+def test_what_stewards_do_while_the_questions_are_looked_for_stays(
+    matched: Matched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    matched.entities([1], [2], [3], [4], [5], [6])
+    matched.edges((1, 2, 500), (3, 4, 400), (5, 6, 300))
+    matched.refresh()
+    decide(matched, steward.Answer.UNSURE, a=5)
+    (unsure,) = matched.tasks("done")
+    matched.edges((1, 2, 600))
+    plan = steward._plan
+
+    def slowly(*args: Any, **kwargs: Any) -> Any:
+        planned = plan(*args, **kwargs)
+        meanwhile()
+        return planned
+
+    def meanwhile() -> None:
+        decide(matched, steward.Answer.DIFFERENT, a=1)
+        decide(matched, steward.Answer.DIFFERENT, a=3)
+        steward.undo(matched.store, unsure["task_id"], author="ada", now=matched.now)
+
+    monkeypatch.setattr(steward, "_plan", slowly)
+    assert matched.refresh() == NEVER_ASKED
+    assert {task["a"] for task in matched.tasks("done")} == {1, 3}
+    assert {task["a"] for task in matched.tasks()} == {5}
 
 
 def test_taking_a_second_answer_back_leaves_the_first(matched: Matched) -> None:
