@@ -1,13 +1,18 @@
 """Training: a model from the records themselves, without knowing who is who.
 
-1. *Generic values*: what more kinds of people carry than any household can, is no evidence.
-2. *Frequencies*: how rare each name, date, place is.
-3. *u and m* by Splink: u, the chance that strangers agree, from random pairs; m, the chance that one person's
-   records agree, by expectation maximisation over several blocking passes, each of which estimates the comparisons
-   that it does not block on.
+1. *What the values tell*, counted on all records (``identity.counting``): generic values, how rare each name, date and
+   place is, which names tell the gender, which blocking keys are too common to compare.
+2. *u* by Splink, the chance that strangers agree, from the pairs of records picked at random.
+3. *m*, the chance that one party's records agree: from pairs that are known to be one party where there are enough of
+   them, by an identifier of which one has one or by people's decisions; else by Splink's expectation maximisation over
+   several blocking passes, each of which estimates the comparisons that it does not block on.
 4. *r and the priors*: the pairs that blocking proposes are a mixture of three kinds, one party, relatives and
    strangers. With m and u known, expectation maximisation over the counts of their level patterns tells how
    relatives agree, and how many pairs of each kind there are.
+
+Parameters need no more pairs when there are more records: 2 to 4 look at samples of a fixed size. A sample of records
+is one by key, which is a hash: the same in any order. It keeps the share of the square of pairs; so passes are sampled
+by block, which keeps the pairs of a block together.
 
 What the records cannot tell stays as it is in the packaged prior, and the model's profile says so.
 """
@@ -18,7 +23,8 @@ import logging
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
@@ -30,223 +36,243 @@ from pydantic import JsonValue
 from splink import DuckDBAPI, Linker, SettingsCreator
 from splink.comparison_library import CustomComparison
 
-from identity import blocking, linking
+from identity import blocking, counting
 from identity.comparison import COMPARISONS, Comparison
-from identity.model import Frequencies, Level, Model, Population, packaged_prior, weight
+from identity.counting import ENOUGH_VALUES
+from identity.features import SCHEMA
+from identity.linking import DECISION_SCHEMA
+from identity.model import Level, Model, Population, packaged_prior, weight
+from identity.records import create_records, database
 
 Floats = NDArray[np.float64]
 
 ENOUGH_RECORDS: Final = 1000
 """Records of a party type from which its parameters are estimated; with fewer they stay at the prior."""
-ENOUGH_VALUES: Final = 500
-"""Records that must tell a feature before its comparison is estimated."""
-SAMPLED_PAIRS: Final = 1_000_000
-"""Random pairs from which u is estimated."""
-PASS_PAIRS: Final = 200_000
-"""Pairs of one blocking pass from which m is estimated."""
-MIXTURE_PAIRS: Final = 3_000_000
+SAMPLED_RECORDS: Final = 200_000
+"""Records of a party type of which the candidates are looked at to estimate r and the priors."""
+STRANGERS: Final = 900
+"""Records picked by key alone of which all pairs, 400,000, give u."""
+PASS_PAIRS: Final = 100_000
+"""Pairs of one blocking pass from which m is estimated, about."""
+KNOWN_PAIRS: Final = 1000
+"""Pairs known to be one party from which m is counted instead."""
+KNOWN_SHARE: Final = 0.5
+"""Share of the records that must carry an identifier for its pairs to stand for all: those of a few sources with
+clean data would not."""
+MIXTURE_PAIRS: Final = 1_000_000
 """Candidate pairs from which r is estimated."""
+MILLION: Final = 1_000_000
+"""Parts of the keys, of which a sample of records takes some."""
 ROUNDS: Final = 60
 """Of expectation maximisation for r; it has settled long before."""
 PRIOR_IN_M: Final = 0.02
 """Share of the prior in every m, so that a level nobody saw is rare, not impossible."""
 LIKE_THE_PRIOR: Final = 20.0
 """Pairs that the prior counts for in every distribution of relatives."""
-PEOPLE_SHARING: Final = 12
-"""More people than this on one phone, e-mail address, account or identifier is no household."""
-DUMMY_PEOPLE: Final = 20
-"""Family names that must come with a birth date before it can be a dummy."""
-NAMESAKES: Final = 20
-"""People who must have a given name and tell their gender before the name can tell it for others."""
-NEARLY_ALWAYS: Final = 0.98
-"""Share of one gender among them from which it does."""
-SEEN_OFTEN: Final = 3
-"""Records that must carry a value for it to stand in the frequency table; rarer ones are the unseen."""
+
+NOTHING_DECIDED: Final = pl.DataFrame(schema=DECISION_SCHEMA)
 
 
 def train(
-    features: pl.DataFrame, *, generic: Mapping[str, Collection[str]] = MappingProxyType({}), seed: int = 1
+    features: pl.DataFrame | Path,
+    *,
+    generic: Mapping[str, Collection[str]] = MappingProxyType({}),
+    decisions: pl.DataFrame = NOTHING_DECIDED,
 ) -> Model:
-    """Return a model made from the records.
+    """Return a model made from the records; the same records and decisions give the same model.
 
     Args:
-        features: the features frame of all live records (``identity.features.SCHEMA``), in any order.
+        features: the features frame of all live records (``identity.features.SCHEMA``), in any order; or a folder with
+            Parquet files of it, of which no more than samples and single columns stand in memory.
         generic: by feature, values that are known to prove nothing, as the features hold them; added to those of the
             prior and those that the records show.
-        seed: of the random pairs; the same records and seed give the same model.
+        decisions: what people decided (``identity.linking.DECISION_SCHEMA``).
     """
     prior = packaged_prior()
-    records = features.sort("key", "record_no")
-    common = _generic(records, prior.generic, generic)
-    specific = _specific(records, common)
-    model = replace(prior, generic=common, genders=_genders(specific), frequencies=_frequencies(specific, prior))
-    trained = {
-        party_type: _train_population(records.filter(pl.col("party_type") == party_type), model, party_type, seed)
-        for party_type in COMPARISONS
-    }
+    with database() as connection:
+        counting.create_features(connection, features)
+        common = counting.generic_values(connection, prior.generic, generic)
+        model = replace(
+            prior,
+            generic=common,
+            genders=counting.genders(connection, common),
+            frequencies=counting.frequencies(connection, common, prior.frequencies),
+            common_keys=counting.common_keys(connection, common),
+        )
+        told = counting.told(connection)
+        trained = {
+            party_type: _train_population(connection, model, party_type, told.get(party_type, {}), decisions)
+            for party_type in COMPARISONS
+        }
+        sources = counting.sources(connection)
     return replace(
         model,
         populations=MappingProxyType({name: population for name, (population, _) in trained.items()}),
         profile=MappingProxyType(
             {
                 "origin": "trained",
-                "seed": seed,
-                "records": records.height,
+                "records": sum(sources.values()),
+                "sources": dict(sources),
+                "generic_values": {name: len(values) for name, values in common.items()},
+                "common_keys": len(model.common_keys),
                 "populations": {name: profile for name, (_, profile) in trained.items()},
             }
         ),
     )
 
 
-# --- generic values and frequencies ----------------------------------------------------------------------------
+# --- samples ---------------------------------------------------------------------------------------------------
 
 
-# A misspelt name or a mistyped day is not another person: people are told apart by how the family name starts and the
-# year of birth.
-_PERSON: Final = pl.concat_str(
-    pl.coalesce("family", "organisation").str.slice(0, 3).fill_null(""),
-    pl.col("birth_date").str.slice(0, 4).fill_null(""),
-).alias("person")
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """One blocking pass of the estimation of m: pairs that agree in all of ``on``."""
+
+    on: tuple[str, ...]  # features; of a list its first value
+    by: tuple[str, ...]  # of these, those whose values are sampled: passes that share them share the records too
+
+    @property
+    def rule(self) -> str:
+        """The pass as Splink takes it."""
+        return " AND ".join(f"l.{value} = r.{value}" for value in map(_value, self.on))
+
+    def decides(self, comparison: Comparison) -> bool:
+        """Tell whether the comparison looks at what the pairs agree in anyway."""
+        looked_at = comparison.sql(lambda column: f"<{column}>", lambda column: f"<{column}>")
+        return any(f"<{name}>" in looked_at for name in self.on)
 
 
-def _generic(records: pl.DataFrame, *listed: Mapping[str, Collection[str]]) -> Mapping[str, frozenset[str]]:
-    """Return the values that neither block nor prove, by feature: those that are listed and what the records show."""
-    names = {name for one in listed for name in one}
-    found = {name: frozenset(value for one in listed for value in one.get(name, ())) for name in names}
-    for name in ("phones", "emails", "ibans", "national_ids", "registrations", "identifiers"):
-        shared = (
-            records.select(_PERSON, value=name)
-            .explode("value")
-            .drop_nulls("value")
-            .group_by("value")
-            .agg(pl.col("person").n_unique())
-            .filter(pl.col("person") > PEOPLE_SHARING)
-        )
-        found[name] = found.get(name, frozenset()) | frozenset(shared["value"])
-    found["birth_date"] = found.get("birth_date", frozenset()) | _dummy_dates(records)
-    return MappingProxyType({name: values for name, values in sorted(found.items()) if values})
+PASSES: Final[Mapping[str, tuple[Pass, ...]]] = MappingProxyType(
+    {
+        "person": (
+            Pass(("given", "family"), ("given", "family")),
+            Pass(("birth_date", "family"), ("birth_date",)),
+            Pass(("birth_date", "postcodes"), ("birth_date",)),
+            Pass(("birth_date", "birth_place"), ("birth_date",)),
+            Pass(("birth_date", "phones"), ("birth_date",)),
+            Pass(("birth_date", "emails"), ("birth_date",)),
+        ),
+        "organisation": (
+            Pass(("organisation", "areas"), ("organisation",)),
+            Pass(("registrations",), ("registrations",)),
+            Pass(("phones", "postcodes"), ("phones",)),
+        ),
+    }
+)
+"""Such that many of the pairs, but not all, are one party. None of persons leans on contact points alone, which
+families share."""
+
+KNOWN: Final[Mapping[str, Pass]] = MappingProxyType(
+    {"person": Pass(("national_ids",), ("national_ids",)), "organisation": Pass(("registrations",), ("registrations",))}
+)
+"""Pairs that share an identifier of which one party has one, and no two the same."""
 
 
-def _dummy_dates(records: pl.DataFrame) -> frozenset[str]:
-    """Return birth dates that ten times more people have than the same day of the year before and after."""
-    people = (
-        records.drop_nulls("birth_date")
-        .group_by("birth_date")
-        .agg(people=pl.col("family").n_unique().cast(pl.Int64))
-        .select(
-            "birth_date",
-            "people",
-            year=pl.col("birth_date").str.slice(0, 4).cast(pl.Int64),
-            day=pl.col("birth_date").str.slice(4),
-        )
-    )
-    for column, step in (("before", 1), ("after", -1)):
-        neighbour = people.select(pl.col("year") + step, "day", pl.col("people").alias(column))
-        people = people.join(neighbour, on=["year", "day"], how="left")
-    usual = pl.max_horizontal("before", "after").fill_null(1)
-    dummies = people.filter(pl.col("people") >= DUMMY_PEOPLE, pl.col("people") > 10 * usual)
-    return frozenset(dummies["birth_date"].to_list())
+def _value(name: str) -> str:
+    """Write the value of a feature that a pass blocks on."""
+    return f"{name}[1]" if isinstance(SCHEMA[name], pl.List) else name
 
 
-def _specific(records: pl.DataFrame, generic: Mapping[str, frozenset[str]]) -> pl.DataFrame:
-    return records.with_columns(
-        linking.without_generic(name, records.schema[name], values) for name, values in generic.items()
-    )
+def _pairs_of(connection: duckdb.DuckDBPyConnection, one: Pass, party_type: str) -> int:
+    """Count the pairs of a blocking pass from the sizes of its blocks."""
+    keys = [_value(name) for name in one.on]
+    present = " AND ".join(f"{key} IS NOT NULL" for key in keys)
+    [(pairs,)] = connection.sql(
+        f"SELECT sum(n * (n - 1) // 2)::BIGINT FROM (SELECT count(*) AS n FROM feature"  # noqa: S608
+        f" WHERE party_type = '{party_type}' AND {present} GROUP BY {', '.join(keys)})"
+    ).fetchall()
+    return int(pairs or 0)
 
 
-def _genders(records: pl.DataFrame) -> Mapping[str, str]:
-    """Return the given names that tell the gender nearly always, counted on people, not on records."""
-    counts = (
-        records.drop_nulls(["given", "gender"])
-        .select("given", "gender", _PERSON)
-        .unique()
-        .group_by("given", "gender")
-        .len("people")
-        .with_columns(share=pl.col("people") / pl.col("people").sum().over("given"))
-    )
-    telling = counts.filter(pl.col("people") >= NAMESAKES, pl.col("share") >= NEARLY_ALWAYS).sort("given")
-    return MappingProxyType(dict(telling.select("given", "gender").iter_rows()))
+def _create_sample(
+    connection: duckdb.DuckDBPyConnection, model: Model, party_type: str, records: int
+) -> dict[Pass, str]:
+    """Make the table ``record``: a sample of the records of a party type, as linking compares them.
 
+    It has ``i``, numbered by key, and says why a record is in the sample: ``random`` of those picked by key alone,
+    ``slice_0`` … of those in the blocks of passes.
 
-def _frequencies(records: pl.DataFrame, prior: Model) -> Mapping[str, Frequencies]:
-    """Count how surprising the values are that are seen often enough, and what a rare one is worth."""
-    tables = {}
-    for name, known in prior.frequencies.items():
-        counts = records.drop_nulls(name).group_by(value=name).len()
-        total = int(counts["len"].sum())
-        if total < ENOUGH_VALUES:
-            tables[name] = known
-            continue
-        often = counts.filter(pl.col("len") >= SEEN_OFTEN).sort("value")
-        rare = counts.filter(pl.col("len") < SEEN_OFTEN)
-        typical = int(rare["len"].sum()) / rare.height if rare.height else 1.0
-        tables[name] = Frequencies(
-            unseen=weight(total, typical),
-            surprise=MappingProxyType(
-                {value: weight(total, count) for value, count in often.select("value", "len").iter_rows()}
-            ),
-        )
-    return MappingProxyType(tables)
+    Returns:
+        The passes with enough pairs, and the slice in which each finds them.
+    """
+    pairs = {one: _pairs_of(connection, one, party_type) for one in (*PASSES[party_type], KNOWN[party_type])}
+    useful = {one: count for one, count in pairs.items() if count >= ENOUGH_VALUES}
+    every: dict[tuple[str, ...], int] = {}
+    for one, count in useful.items():
+        every[one.by] = max(every.get(one.by, 1), math.ceil(count / PASS_PAIRS))
+    slices = {by: f"slice_{number}" for number, by in enumerate(sorted(every))}
+    tests = {"random": f"key % {MILLION} < {math.ceil(MILLION * SAMPLED_RECORDS / records)}"}
+    for by, name in slices.items():
+        values = [_value(feature) for feature in by]
+        present = " AND ".join(f"{value} IS NOT NULL" for value in values)
+        tests[name] = f"({present} AND hash({', '.join(values)}) % {every[by]} = 0)"
+    flags = ", ".join(f"{test} AS {name}" for name, test in tests.items())
+    frame = connection.sql(
+        f"SELECT *, {flags} FROM feature WHERE party_type = '{party_type}' AND ({' OR '.join(tests)})"  # noqa: S608
+        " ORDER BY key, record_no"
+    ).pl()
+    create_records(connection, frame.with_row_index("i").with_columns(pl.col("i").cast(pl.Int32)), model)
+    return {one: slices[one.by] for one in useful}
 
 
 # --- parameters ------------------------------------------------------------------------------------------------
 
 Tables = dict[str, Floats]
 """Probabilities of the levels of every comparison by name, missing levels left out, each adding up to 1."""
-
-PASSES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-    {
-        "person": (
-            "l.given = r.given AND l.family = r.family",
-            "l.birth_date = r.birth_date AND l.family = r.family",
-            "l.birth_date = r.birth_date AND l.postcodes[1] = r.postcodes[1]",
-            "l.birth_date = r.birth_date AND l.birth_place = r.birth_place",
-            "l.birth_date = r.birth_date AND l.phones[1] = r.phones[1]",
-            "l.birth_date = r.birth_date AND l.emails[1] = r.emails[1]",
-        ),
-        "organisation": (
-            "l.organisation = r.organisation AND l.areas[1] = r.areas[1]",
-            "l.registrations[1] = r.registrations[1]",
-            "l.phones[1] = r.phones[1] AND l.postcodes[1] = r.postcodes[1]",
-        ),
-    }
-)
-"""Blocking passes of the estimation of m: such that many of the pairs, but not all, are one party. None of persons
-leans on contact points alone, which families share."""
+Patterns = NDArray[np.int64]
+"""Levels of pairs, (patterns, comparisons): places among the levels that are not missing, or ``MISSING``."""
+MISSING: Final = -1
 
 
 def _train_population(
-    records: pl.DataFrame, model: Model, party_type: str, seed: int
+    connection: duckdb.DuckDBPyConnection,
+    model: Model,
+    party_type: str,
+    told: Mapping[str, int],
+    decisions: pl.DataFrame,
 ) -> tuple[Population, dict[str, JsonValue]]:
     """Estimate the parameters of one party type; returns them and what to say of them in the profile."""
     prior = model.populations[party_type]
-    if records.height < ENOUGH_RECORDS:
-        return prior, {"records": records.height, "at_prior": "all: too few records"}
+    records = told.get("", 0)
+    shares: dict[str, JsonValue] = {name: round(count / records, 4) for name, count in told.items() if name and count}
+    profile: dict[str, JsonValue] = {"records": records, "told": shares}
+    if records < ENOUGH_RECORDS:
+        return prior, profile | {"at_prior": "all: too few records"}
     comparisons = COMPARISONS[party_type]
-    numbered = records.with_row_index("i").with_columns(pl.col("i").cast(pl.Int32))
-    with linking.database() as connection:
-        linking.create_records(connection, numbered, model)
-        told = _told(connection, comparisons)
-        known = [one for one in comparisons if told[one.name] >= ENOUGH_VALUES]
-        estimated = _splink(connection, known, party_type, seed)
-        patterns, counts = _patterns(connection, comparisons, party_type)
+    passes = _create_sample(connection, model, party_type, records)
+    telling = _telling(connection, comparisons, records)
+    enough = [one for one in comparisons if telling[one.name] >= ENOUGH_VALUES]
+    found_u, found_m = _splink(connection, enough, {one: passes[one] for one in PASSES[party_type] if one in passes})
+    known: Tables = {}
+    stands_for_all = told[KNOWN[party_type].on[0]] >= KNOWN_SHARE * records
+    if KNOWN[party_type] in passes and stands_for_all:
+        known = _known(connection, comparisons, KNOWN[party_type], passes[KNOWN[party_type]])
     m, u, r = (_probabilities(prior, comparisons, kind) for kind in ("m", "u", "r"))
-    all_pairs = math.comb(records.height, 2)
-    for name, (found_m, found_u) in estimated.items():
-        m[name] = _normal((1 - PRIOR_IN_M) * found_m + PRIOR_IN_M * m[name])
-        # The random pairs hold a few of one party, which agree where strangers would not.
-        party_share = float(counts.sum()) / 3 / all_pairs
-        u[name] = _normal(np.maximum(found_u - party_share * m[name], 0.5 / told[name]))
-    parties, relatives = _mixture(patterns, counts, all_pairs=all_pairs, m=m, u=u, r=r)
+    prior_m = dict(m)
+    for name, found in (found_m | known).items():
+        m[name] = _normal((1 - PRIOR_IN_M) * found + PRIOR_IN_M * m[name])
+    patterns, counts = _candidates(connection, comparisons, party_type)
+    [(sampled,)] = connection.sql("SELECT count(*) FROM record WHERE random").fetchall()
+    all_pairs = math.comb(sampled, 2)
+    parties = relatives = float(counts.sum()) / 3
+    for _ in range(2):
+        for name in found_m:
+            # The random pairs hold a few of one party and of relatives, which agree where strangers would not.
+            others = (parties * m[name] + relatives * r[name]) / all_pairs
+            u[name] = _normal(np.maximum(found_u[name] - others, 0.5 / telling[name]))
+        parties, relatives = _mixture(patterns, counts, all_pairs=all_pairs, m=m, u=u, r=r, prior_m=prior_m)
     population = Population(
         stranger_prior=weight(parties, all_pairs),
         relative_prior=weight(parties, relatives),
         comparisons=MappingProxyType({one.name: _levels(one, m, u, r) for one in comparisons}),
     )
-    return population, {
-        "records": records.height,
-        "at_prior": [one.name for one in comparisons if one.name not in estimated],
-        "pairs": {"party": round(parties), "relatives": round(relatives)},
+    scale = math.comb(records, 2) / all_pairs
+    return population, profile | {
+        "sampled": sampled,
+        "m_from_known_identifiers": sorted(known),
+        "m_from_expectation_maximisation": sorted(found_m.keys() - known.keys()),
+        "at_prior": [one.name for one in comparisons if one.name not in found_m and one.name not in known],
+        "pairs": {"party": round(parties * scale), "relatives": round(relatives * scale)},
     }
 
 
@@ -269,62 +295,58 @@ def _normal(values: Floats) -> Floats:
     return np.asarray(values / values.sum(), dtype=np.float64)
 
 
-def _told(connection: duckdb.DuckDBPyConnection, comparisons: Sequence[Comparison]) -> dict[str, int]:
-    """Count the records that tell what a comparison needs."""
-    counts = []
+def _telling(
+    connection: duckdb.DuckDBPyConnection, comparisons: Sequence[Comparison], records: int
+) -> dict[str, float]:
+    """Return by comparison how many of all records tell what it needs, from the random ones."""
+    shares = []
     for one in comparisons:
         missing = [number for number, level in enumerate(one.levels) if level.missing]
         same = one.sql(lambda column: column, lambda column: column)
-        counts.append(f"count(*) FILTER ({same} NOT IN ({', '.join(map(str, missing))}))")
-    [row] = connection.sql(f"SELECT {', '.join(counts)} FROM record").fetchall()  # noqa: S608
-    return dict(zip((one.name for one in comparisons), row, strict=True))
+        shares.append(f"avg(({same} NOT IN ({', '.join(map(str, missing))}))::INTEGER)")
+    [row] = connection.sql(f"SELECT {', '.join(shares)} FROM record WHERE random").fetchall()  # noqa: S608
+    return {one.name: float(share or 0) * records for one, share in zip(comparisons, row, strict=True)}
 
 
 def _splink(
-    connection: duckdb.DuckDBPyConnection, comparisons: Sequence[Comparison], party_type: str, seed: int
-) -> dict[str, tuple[Floats, Floats]]:
-    """Estimate m and u of the comparisons with Splink: by name; those without any pair to learn from are left out."""
+    connection: duckdb.DuckDBPyConnection, comparisons: Sequence[Comparison], passes: Mapping[Pass, str]
+) -> tuple[Tables, Tables]:
+    """Estimate u and m of the comparisons with Splink, by name; those without any pair to learn from are left out."""
     if not comparisons:
-        return {}
+        return {}, {}
+    settings = SettingsCreator(
+        link_type="dedupe_only",
+        unique_id_column_name="i",
+        comparisons=[_splink_comparison(one) for one in comparisons],
+        blocking_rules_to_generate_predictions=[],
+    )
     with _quiet():
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE stranger AS FROM record WHERE random ORDER BY i LIMIT {STRANGERS}"
+        )
+        strangers = Linker(DuckDBAPI(connection=connection).register("stranger"), settings, log_level=None)
+        strangers.training.estimate_u_using_random_sampling(
+            max_pairs=STRANGERS**2, min_count_per_level=None, num_chunks=1
+        )
         linker = Linker(
             DuckDBAPI(connection=connection).register("record"),
-            SettingsCreator(
-                link_type="dedupe_only",
-                unique_id_column_name="i",
-                comparisons=[_splink_comparison(one) for one in comparisons],
-                blocking_rules_to_generate_predictions=[],
-            ),
+            strangers.misc.save_model_to_json(out_path=None),
             log_level=None,
         )
-        linker.training.estimate_u_using_random_sampling(
-            max_pairs=SAMPLED_PAIRS, seed=seed, min_count_per_level=None, num_chunks=1
-        )
-        for rule in PASSES[party_type]:
-            if _pairs_of(connection, rule) >= ENOUGH_VALUES:
-                linker.training.estimate_parameters_using_expectation_maximisation(rule, max_pairs=PASS_PAIRS)
+        for one, part in passes.items():
+            linker.training.estimate_parameters_using_expectation_maximisation(f"{one.rule} AND l.{part} AND r.{part}")
         document = linker.misc.save_model_to_json(out_path=None)
-    estimated = {}
+    u, m = {}, {}
     for one in document["comparisons"]:
         levels = [level for level in one["comparison_levels"] if not level.get("is_null_level")]
-        m, u = (
+        found_m, found_u = (
             np.array([level.get(f"{kind}_probability", 0.0) for level in levels], dtype=np.float64)
             for kind in ("m", "u")
         )
-        if m.sum() > 0 and u.sum() > 0:
-            estimated[str(one["output_column_name"])] = (_normal(m), _normal(u))
-    return estimated
-
-
-def _pairs_of(connection: duckdb.DuckDBPyConnection, rule: str) -> int:
-    """Count the pairs of a blocking pass from the sizes of its blocks."""
-    keys = [part.split(" = ")[0].removeprefix("l.") for part in rule.split(" AND ")]
-    present = " AND ".join(f"{key} IS NOT NULL" for key in keys)
-    [(pairs,)] = connection.sql(
-        f"SELECT sum(n * (n - 1) // 2)::BIGINT FROM"  # noqa: S608
-        f" (SELECT count(*) AS n FROM record WHERE {present} GROUP BY {', '.join(keys)})"
-    ).fetchall()
-    return int(pairs or 0)
+        if found_m.sum() > 0 and found_u.sum() > 0:
+            name = str(one["output_column_name"])
+            u[name], m[name] = _normal(found_u), _normal(found_m)
+    return u, m
 
 
 def _splink_comparison(one: Comparison) -> CustomComparison:
@@ -361,26 +383,57 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
+def _known(connection: duckdb.DuckDBPyConnection, comparisons: Sequence[Comparison], one: Pass, part: str) -> Tables:
+    """Count m from pairs that share an identifier of which one has one.
+
+    Comparisons that too few such pairs tell are left out, and so is that of the identifier itself.
+    """
+    connection.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE known AS
+        SELECT l.i AS l, r.i AS r FROM record l JOIN record r ON {one.rule} AND l.i < r.i
+        WHERE l.{part} AND r.{part}
+        """  # noqa: S608
+    )
+    patterns, counts = _patterns(connection, comparisons, "known")
+    found = {}
+    for column, comparison in enumerate(comparisons):
+        tells = patterns[:, column] != MISSING
+        levels = sum(not level.missing for level in comparison.levels)
+        seen: Floats = np.bincount(patterns[tells, column], counts[tells], minlength=levels).astype(np.float64)
+        if seen.sum() >= KNOWN_PAIRS and not one.decides(comparison):
+            found[comparison.name] = _normal(seen)
+    return found
+
+
 # --- relatives -------------------------------------------------------------------------------------------------
 
 
-def _patterns(
+def _candidates(
     connection: duckdb.DuckDBPyConnection, comparisons: Sequence[Comparison], party_type: str
-) -> tuple[NDArray[np.int64], Floats]:
-    """Return the level patterns of the candidate pairs, one row each and -1 for missing, and their counts."""
-    blocking.create_candidates(connection, "record", blocking.RULES[party_type])
+) -> tuple[Patterns, Floats]:
+    """Return the level patterns of the pairs that blocking proposes among the random records, and their counts."""
+    connection.execute("CREATE OR REPLACE TEMP VIEW random_record AS FROM record WHERE random")
+    blocking.create_candidates(connection, "random_record", blocking.RULES[party_type])
     [(pairs,)] = connection.sql("SELECT count(*) FROM candidate").fetchall()
     every = max(1, math.ceil(pairs / MIXTURE_PAIRS))
+    connection.execute(
+        f"CREATE OR REPLACE TEMP VIEW looked_at AS FROM candidate WHERE (l::BIGINT * 7919 + r) % {every} = 0"
+    )
+    patterns, counts = _patterns(connection, comparisons, "looked_at")
+    return patterns, counts * every
+
+
+def _patterns(
+    connection: duckdb.DuckDBPyConnection, comparisons: Sequence[Comparison], pairs: str
+) -> tuple[Patterns, Floats]:
+    """Return the level patterns of a table of pairs (``l``, ``r``), one row each, and their counts."""
     levels = ", ".join(f"{one.sql(lambda c: f'a.{c}', lambda c: f'b.{c}')} AS {one.name}" for one in comparisons)
     names = ", ".join(one.name for one in comparisons)
     table = connection.sql(
         f"""
         SELECT {names}, count(*) AS pairs
-        FROM (
-            SELECT {levels}
-            FROM candidate JOIN record a ON a.i = l JOIN record b ON b.i = r
-            WHERE (l::BIGINT * 7919 + r) % {every} = 0
-        )
+        FROM (SELECT {levels} FROM {pairs} JOIN record a ON a.i = l JOIN record b ON b.i = r)
         GROUP BY {names}
         ORDER BY {names}
         """  # noqa: S608
@@ -388,13 +441,13 @@ def _patterns(
     columns = []
     for one in comparisons:
         position = np.cumsum([not level.missing for level in one.levels]) - 1  # among the levels not missing
-        position[[level.missing for level in one.levels]] = -1
+        position[[level.missing for level in one.levels]] = MISSING
         columns.append(position[table[one.name].to_numpy()])
-    return np.column_stack(columns).astype(np.int64), table["pairs"].to_numpy().astype(np.float64) * every
+    return np.column_stack(columns).astype(np.int64), table["pairs"].to_numpy().astype(np.float64)
 
 
 def _mixture(
-    patterns: NDArray[np.int64], counts: Floats, *, all_pairs: int, m: Tables, u: Tables, r: Tables
+    patterns: Patterns, counts: Floats, *, all_pairs: int, m: Tables, u: Tables, r: Tables, prior_m: Tables
 ) -> tuple[float, float]:
     """Estimate how relatives agree (``r``, in place), and how many pairs are one party and how many relatives.
 
@@ -402,6 +455,8 @@ def _mixture(
     """
     names = list(m)  # in the order of the patterns' columns
     prior = {name: r[name].copy() for name in names}
+    # What tells one party from relatives stays near the prior, or relatives become one party once more.
+    held = {name: 0.5 * float(np.abs(prior_m[name] - prior[name]).sum()) for name in names}
     party, stranger = _likelihood(patterns, names, m), _likelihood(patterns, names, u) * all_pairs
     parties, relatives = counts.sum() / 3, counts.sum() / 3
     for _ in range(ROUNDS):
@@ -410,13 +465,13 @@ def _mixture(
         is_relative = counts * relatives * relative / total
         parties, relatives = float((counts * parties * party / total).sum()), float(is_relative.sum())
         for column, name in enumerate(names):
-            tells = patterns[:, column] >= 0
+            tells = patterns[:, column] != MISSING
             seen = np.bincount(patterns[tells, column], is_relative[tells], minlength=prior[name].size)
-            r[name] = _normal(seen + LIKE_THE_PRIOR * prior[name])
+            r[name] = _normal(seen + (LIKE_THE_PRIOR + held[name] * float(seen.sum())) * prior[name])
     return max(parties, 1.0), max(relatives, 1.0)
 
 
-def _likelihood(patterns: NDArray[np.int64], names: Sequence[str], tables: Tables) -> Floats:
+def _likelihood(patterns: Patterns, names: Sequence[str], tables: Tables) -> Floats:
     """Return the probability of every pattern; a missing level has probability 1."""
     result = np.ones(len(patterns))
     for column, name in enumerate(names):
