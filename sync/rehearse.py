@@ -11,8 +11,7 @@ from identity.assignment import assign
 from identity.model import Model
 from store import resolving
 from store.engine import Store
-from sync.link import Engine, link
-from sync.train import landed_features
+from sync.link import Engine, landed, link
 
 KEYS_SHOWN: Final = 3
 """Source records named of each part of a sample."""
@@ -72,14 +71,13 @@ def rehearse(
         samples: how many merges, and how many splits, are described.
         names: whether they tell what people are called.
     """
-    features = landed_features(store)
     with store.read() as connection:
         decisions = resolving.decisions(connection)
         old = resolving.clusters(connection)
         retired = resolving.retired_members(connection)
         next_id = resolving.next_entity(connection)
         standing = resolving.made_with(connection).model
-    linked = link(features, decisions, model, engine)
+    linked = link(landed(store), decisions, model, engine)
     assignment = assign(old, linked.clusters, retired, next_id)
     both = (
         old.rename({"entity_id": "before"})
@@ -93,7 +91,7 @@ def rehearse(
     return Rehearsal(
         model=model.version,
         standing=standing,
-        records=features.height,
+        records=linked.clusters.height,
         entities_before=old["entity_id"].n_unique(),
         entities_after=assignment.crosswalk["entity_id"].n_unique(),
         moved=stays.filter(pl.col("before") != pl.col("after")).height,

@@ -30,10 +30,10 @@ from store import bulk, leases, matching, references, resolving, work
 from store.engine import Held, Store
 from store.resolving import MadeWith
 from sync import steward
-from sync.link import Engine, fill, link
+from sync.link import Engine, link_landed
 from sync.plan import Plan, cut, plan
 from sync.survive import changes
-from sync.train import active_model, landed_features
+from sync.train import active_model
 
 log = structlog.get_logger()
 
@@ -212,7 +212,9 @@ class _Run:
         with self.store.write(self.held) as connection:
             answered = changing.work["seq"]
             work.done(connection, standing.queue.filter(~pl.col("seq").is_in(answered.implode()))["seq"])
-            steward.refresh(connection, link_threshold=self.model.link_threshold, now=standing.now, actor=self.actor)
+        steward.refresh_all(
+            self.store, self.held, link_threshold=self.model.link_threshold, now=standing.now, actor=self.actor
+        )
 
     def _assigned(self, engine: Engine) -> tuple[pl.DataFrame, Assignment]:
         """Link all live parties, keep what the matcher needs, and give every cluster its id.
@@ -220,14 +222,12 @@ class _Run:
         Returns:
             The crosswalk as it stands, and as it should be.
         """
-        found = landed_features(self.store)
         with self.store.read() as connection:
             decisions = resolving.decisions(connection)
             old = resolving.clusters(connection)
             retired = resolving.retired_members(connection)
             next_id = resolving.next_entity(connection)
-        linked = link(found, decisions, self.model, engine)
-        fill(self.store, self.held, found, linked, self.model)
+        linked = link_landed(self.store, self.held, decisions, self.model, engine)
         assignment = assign(old, linked.clusters, retired, next_id)
         with self.store.write(self.held) as connection:
             bulk.allocate(connection, "entity", assignment.next_id - next_id)

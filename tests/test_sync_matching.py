@@ -378,6 +378,15 @@ def test_other_thresholds_link_everything_anew(fresh: Callable[[], Estate]) -> N
     assert estate.resolve(settings=high).idle
 
 
+def test_a_source_without_duplicates_has_a_customer_once(fresh: Callable[[], Estate]) -> None:
+    estate = fresh()
+    estate.tell([(("crm", "1"), SASKIA), (("crm", "2"), SASKIA), (("shop", "1"), WOUTER)])
+    estate.resolve()
+    assert len(partition(estate.store)) == 2
+    assert estate.resolve(duplicate_free=frozenset({"crm"})).anew
+    assert len(partition(estate.store)) == 3
+
+
 def test_times_tell_the_batches_of_a_run_apart(fresh: Callable[[], Estate]) -> None:
     """What the last members of an id were is told by when they left it."""
     estate = fresh()
