@@ -40,6 +40,8 @@ STEP: Final = 500
 """By how much it rises at a time."""
 CHUNK: Final = 100_000
 """Pairs weighed at a time: some 30 MB."""
+CELLS: Final = 200_000
+"""Pairs of records in matrices at a time: some 60 MB."""
 _NEVER: Final = np.iinfo(np.int64).min
 """Weight between clusters that may not join."""
 
@@ -112,9 +114,9 @@ def partition(*, nodes: int, edges: Edges, decisions: Decisions, threshold: int,
     for members in _too_large(pieces):
         final[members] = pinned[members]
     for members, evidence in _doubtful(pieces, decided, weigh):
-        grown = _Clusters(members, evidence, pinned, decisions.never_link if decided[members[0]] else ())
+        grown = _Clusters(members, evidence, pinned, decisions.never_link)
         grown.join_best(threshold)
-        final[members] = members[grown.name]
+        final[members] = np.take_along_axis(members, grown.name, axis=1)
     refused = linking.where(final[linking.left] != final[linking.right])
     return Partition(label=final, refused=refused, reasons=_reasons(refused, decisions, pieces))
 
@@ -134,8 +136,8 @@ def joins(*, nodes: int, decisions: Decisions, weigh: Weigh) -> list[Join]:
     members = np.arange(nodes, dtype=np.int64)
     pinned = _pinned(nodes, decisions)
     found = [Join(int(pinned[member]), int(member), None) for member in members if pinned[member] != member]
-    for _, evidence in _doubtful(np.zeros(nodes, dtype=np.int64), np.ones(nodes, dtype=bool), weigh):
-        grown = _Clusters(members, evidence, pinned, decisions.never_link)
+    for piece, evidence in _doubtful(np.zeros(nodes, dtype=np.int64), np.ones(nodes, dtype=bool), weigh):
+        grown = _Clusters(piece, evidence, pinned, decisions.never_link)
         grown.join_best(_NEVER + 1)
         found += grown.joins
     return found
@@ -193,9 +195,12 @@ def _too_large(pieces: Ints) -> Iterator[Ints]:
 
 
 def _doubtful(pieces: Ints, decided: Bools, weigh: Weigh) -> Iterator[tuple[Ints, Evidence]]:
-    """Yield the records of each piece that isn't taken whole, and the evidence of all pairs in it, sorted.
+    """Yield the pieces that aren't taken whole, those of one size together, and the evidence of all pairs in them.
 
     Two records that link and that nobody decided on need no second look.
+
+    Returns:
+        Records (piece, place), sorted in each; and evidence of the pairs of the first piece, sorted, of the second …
     """
     members, starts, sizes = _grouped(pieces)
     chosen = (sizes <= LARGE) & ((sizes > 2) | ((sizes > 1) & decided[members[starts]]))
@@ -206,17 +211,16 @@ def _doubtful(pieces: Ints, decided: Bools, weigh: Weigh) -> Iterator[tuple[Ints
         first, last = np.searchsorted(chunk, [number, number + 1])
         evidence = weigh(*_pairs_within(members, starts[first:last], sizes[first:last]))
         evidence = evidence.where(np.lexsort((evidence.right, evidence.left, pieces[evidence.left])))
-        ends = np.cumsum(pairs[first:last])
+        begins = np.cumsum(pairs[first:last]) - pairs[first:last]
         speaks_against = (evidence.weight < 0) | evidence.veto
-        doubtful = (
-            np.logical_or.reduceat(speaks_against, ends - pairs[first:last]) | decided[members[starts[first:last]]]
-        )
-        for piece in np.flatnonzero(doubtful):
-            start, end = starts[first + piece], ends[piece]
-            yield (
-                members[start : start + sizes[first + piece]],
-                evidence.where(slice(end - pairs[first + piece], end)),
-            )
+        doubtful = np.logical_or.reduceat(speaks_against, begins) | decided[members[starts[first:last]]]
+        for size in np.unique(sizes[first:last][doubtful]).tolist():
+            some = np.flatnonzero(doubtful & (sizes[first:last] == size))
+            for batch in np.array_split(some, np.ceil(some.size * size**2 / CELLS)):
+                yield (
+                    members[starts[first + batch, None] + np.arange(size)],
+                    evidence.where((begins[batch, None] + np.arange(size * (size - 1) // 2)).ravel()),
+                )
 
 
 def _pairs_within(members: Ints, starts: Ints, sizes: Ints) -> tuple[Ints, Ints]:
@@ -259,75 +263,105 @@ def _pinned(nodes: int, decisions: Decisions) -> Ints:
 
 
 class _Clusters:
-    """Clusters of one piece that grow, as matrices; records and clusters are positions in it, smallest first."""
+    """Clusters that grow in many pieces of one size at once, each piece by itself.
+
+    Records and clusters are places in their piece, smallest first. What stands between any two clusters of a piece is
+    in the matrices, by the place of their smallest record: (piece, one, other, …).
+    """
 
     def __init__(self, members: Ints, evidence: Evidence, pinned: Ints, never: Sequence[Pair]) -> None:
         """Begin with what people joined.
 
         Args:
-            members: records of the piece, sorted.
-            evidence: of all pairs of them, sorted.
+            members: records of the pieces (piece, place), sorted in each.
+            evidence: of all pairs of the first piece, sorted, of the second …
             pinned: for every record the smallest record that people joined it with.
-            never: pairs that people keep apart, whether of this piece or not.
+            never: pairs that people keep apart, whether of these pieces or not.
         """
-        size = members.size
+        count, size = members.shape
         self._members = members
         self._priors = np.array([evidence.stranger_prior, evidence.relative_prior])
-        self._weights = _square(size, np.stack([evidence.stranger, evidence.relative], axis=1))
-        self._told = _square(size, evidence.told.astype(np.int64))
-        self._best = _square(size, np.minimum(evidence.weight, LIMIT))
-        self._apart = _square(size, evidence.veto)
-        self.name = np.arange(size, dtype=np.int64)  # of the cluster of every record
-        self.joins: list[Join] = []
-        for pair in never:
-            one, other = np.searchsorted(members, pair)
-            if max(one, other) < size and (members[one], members[other]) == pair:
-                self._apart[one, other] = self._apart[other, one] = True
-        for high, low in enumerate(np.searchsorted(members, pinned[members]).tolist()):
-            if low != high:
-                self._merge(low, high)
-        self._offers = np.full((size, size), _NEVER)
-        for low in np.unique(self.name):
-            self._offer(low)
+        self._weights = _square(count, size, np.stack([evidence.stranger, evidence.relative], axis=1))
+        self._told = _square(count, size, evidence.told.astype(np.int64))
+        self._best = _square(count, size, np.minimum(evidence.weight, LIMIT))
+        self._apart = _square(count, size, evidence.veto)
+        self.name = np.tile(np.arange(size, dtype=np.int64), (count, 1))  # of the cluster of every record
+        self.joins: list[Join] = []  # in the order made; of several pieces they are mixed
+        self._forbid(never)
+        self._pin(pinned)
+        self._offers = np.full((count, size, size), _NEVER)
+        for low in range(size):
+            self._offer(np.flatnonzero(self.name[:, low] == low), low)
 
     def join_best(self, threshold: int) -> None:
         """Join the two clusters of the best weight, ties to the smaller names, until none reaches the threshold."""
+        count, size = self.name.shape
+        growing = np.arange(count)
         while True:
-            low, high = (int(place) for place in np.unravel_index(self._offers.argmax(), self._offers.shape))
-            weight = int(self._offers[low, high])
-            if weight < threshold:
+            offers = self._offers[growing].reshape(growing.size, -1)
+            best = offers.argmax(axis=1)
+            weight = np.take_along_axis(offers, best[:, None], axis=1)[:, 0]
+            reaches = weight >= threshold
+            growing, weight = growing[reaches], weight[reaches]
+            if not growing.size:
                 return
-            self.joins.append(Join(int(self._members[low]), int(self._members[high]), weight))
-            self._merge(low, high)
-            self._offers[high] = self._offers[:, high] = _NEVER
-            self._offer(low)
+            low, high = np.divmod(best[reaches], size)
+            ends = self._members[growing, low], self._members[growing, high], weight
+            self.joins += [Join(*join) for join in zip(*(end.tolist() for end in ends), strict=True)]
+            self._merge(growing, low, high)
+            self._offers[growing, high] = self._offers[growing, :, high] = _NEVER
+            self._offer(growing, low)
 
-    def _merge(self, low: int, high: int) -> None:
-        """Move everything of cluster ``high`` to cluster ``low``."""
-        self.name[self.name == high] = low
+    def _forbid(self, never: Sequence[Pair]) -> None:
+        """Keep apart what people keep apart."""
+        if not never:
+            return
+        order = np.argsort(self._members, axis=None)
+        place = np.searchsorted(self._members.ravel()[order], _columns(never))
+        found = order[np.minimum(place, order.size - 1)]
+        here = (self._members.ravel()[found] == _columns(never)).all(axis=1)
+        piece, record = np.divmod(found[here], self.name.shape[1])
+        inside = piece[:, 0] == piece[:, 1]
+        one, other = record[inside].T
+        self._apart[piece[inside, 0], one, other] = self._apart[piece[inside, 0], other, one] = True
+
+    def _pin(self, pinned: Ints) -> None:
+        """Join what people joined."""
+        target = pinned[self._members]
+        for high in np.flatnonzero((target != self._members).any(axis=0)):
+            some = np.flatnonzero(target[:, high] != self._members[:, high])
+            low = (self._members[some] == target[some, high, None]).argmax(axis=1)
+            self._merge(some, low, np.full_like(low, high))
+
+    def _merge(self, piece: Ints, low: Ints, high: Ints) -> None:
+        """Move everything of the cluster ``high`` of each of these pieces to its cluster ``low``."""
+        self.name[piece] = np.where(self.name[piece] == high[:, None], low[:, None], self.name[piece])
         for between, combined in (
             (self._weights, np.add),
             (self._told, np.add),
             (self._best, np.maximum),
             (self._apart, np.logical_or),
         ):
-            combined(between[low], between[high], out=between[low])
-            between[:, low] = between[low]
+            both = combined(between[piece, low], between[piece, high])
+            between[piece, low] = both
+            between[piece, :, low] = both
 
-    def _offer(self, low: int) -> None:
-        """Weigh a cluster against every other."""
-        mean = self._weights[low] // np.maximum(self._told[low], 1)[:, None]
-        all_pairs = (self._priors + mean.sum(axis=2)).min(axis=1)
-        weight = (self._best[low] + (BEST_PAIR - 1) * all_pairs) // BEST_PAIR
-        weight[self._apart[low]] = _NEVER
-        alive = np.unique(self.name)
-        others = alive[alive != low]
-        self._offers[np.minimum(low, others), np.maximum(low, others)] = weight[others]
+    def _offer(self, piece: Ints, low: Ints | int) -> None:
+        """Weigh a cluster of each of these pieces against every other of its piece."""
+        mean = self._weights[piece, low] // np.maximum(self._told[piece, low], 1)[:, :, None]
+        all_pairs = (self._priors + mean.sum(axis=3)).min(axis=2)
+        weight = (self._best[piece, low] + (BEST_PAIR - 1) * all_pairs) // BEST_PAIR
+        places = np.arange(self.name.shape[1])
+        alive = (self.name[piece] == places) & ~self._apart[piece, low]
+        weight = np.where(alive & (places != np.reshape(low, (-1, 1))), weight, _NEVER)
+        self._offers[piece, low] = np.where(places > np.reshape(low, (-1, 1)), weight, _NEVER)
+        self._offers[piece, :, low] = np.where(places < np.reshape(low, (-1, 1)), weight, _NEVER)
 
 
-def _square(size: int, values: NDArray[_Scalar]) -> NDArray[_Scalar]:
-    """Return what stands between any two records, from the values of the sorted pairs."""
-    matrix = np.zeros((size, size, *values.shape[1:]), dtype=values.dtype)
+def _square(count: int, size: int, values: NDArray[_Scalar]) -> NDArray[_Scalar]:
+    """Return what stands between any two records of each piece, from the values of the sorted pairs."""
+    matrix = np.zeros((count, size, size, *values.shape[1:]), dtype=values.dtype)
     low, high = np.triu_indices(size, k=1)
-    matrix[low, high] = matrix[high, low] = values
+    values = values.reshape(count, low.size, *values.shape[1:])
+    matrix[:, low, high] = matrix[:, high, low] = values
     return matrix
