@@ -160,6 +160,9 @@ class Answer(StrEnum):
 
 State = Literal["open", "done", "withdrawn"]
 
+_ANSWERS: Final = {MUST_LINK: Answer.SAME, NEVER_LINK: Answer.DIFFERENT}
+_UNSURE: Final = "unsure"  # in a task's evidence: why a steward could not tell
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -362,9 +365,6 @@ def _ended(task: Task) -> StoreError:
     return StoreError(answered, remedy=f"to answer it otherwise: voeg tasks undo {task.task_id}")
 
 
-_ANSWERS: Final = {MUST_LINK: Answer.SAME, NEVER_LINK: Answer.DIFFERENT}
-
-
 def _task(row: Mapping[str, Any]) -> Task:
     evidence: dict[str, Any] = json.loads(row["evidence"] or "{}")
     unsure = evidence.pop(_UNSURE, None)
@@ -380,9 +380,6 @@ def _task(row: Mapping[str, Any]) -> Task:
         answer=answer,
         said=unsure or row["said"],
     )
-
-
-_UNSURE: Final = "unsure"  # in a task's evidence: why the steward could not tell
 
 
 def _evidence(row: Mapping[str, Any], **more: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
@@ -30,7 +31,7 @@ from sync.explain import VERDICTS, Explainer, Why
 from sync.resolve import model_in_use
 from sync.steward import Answer, Record, Shown, State, Task
 
-REASONS: Final = {
+REASONS: Final[Mapping[str, str]] = {
     Reason.BETWEEN_THRESHOLDS: "too much in common to forget, too little to link",
     Reason.CONTRADICTION: "these two would link, but their customers as a whole do not",
     Reason.VETO: "these two would link, but something says that they are never one",
@@ -190,7 +191,7 @@ def _author(said: str | None) -> str:
 
 
 def _print_task(task: Task) -> None:
-    out.print(f"task {task.task_id}: {REASONS.get(Reason(task.reason), task.reason)}", markup=False)
+    out.print(f"task {task.task_id}: {REASONS.get(task.reason, task.reason)}", markup=False)
     rows: list[tuple[str, object]] = [
         ("customers", f"{_customer(task.a)} / {_customer(task.b)}"),
         ("weight", "below the review threshold" if task.weight is None else f"{_bits(task.weight)} bits"),
@@ -246,7 +247,7 @@ def _print_evidence(why: Why, task: Task) -> None:
     note(f"all of it: voeg customer why {task.a} {task.b}")
 
 
-def _place(paths: list[str]) -> Any:
+def _place(paths: list[str]) -> Callable[[str], tuple[int, str]]:
     """Return the order of fields: as they come, the elements of a list together."""
     fields = [path.partition("[")[0] for path in paths]
     return lambda path: (fields.index(path.partition("[")[0]), path)
