@@ -53,7 +53,7 @@ def refresh(
     link_threshold: int,
     now: datetime,
     actor: str,
-    records: pl.Series | None = None,
+    records: pl.Series,
 ) -> Refreshed:
     """Bring the open questions that a change touches to what edges, entities and decisions say.
 
