@@ -14,6 +14,12 @@ def waiting(connection: Connection) -> pl.DataFrame:
     return bulk.frame(connection, select(tables.work.c.seq, tables.work.c.record_no))
 
 
+def of(connection: Connection, record_no: int) -> pl.DataFrame:
+    """Return the queue entries of one party, with the columns of ``waiting``."""
+    columns = tables.work.c
+    return bulk.frame(connection, select(columns.seq, columns.record_no).where(columns.record_no == record_no))
+
+
 def count(store: Store) -> int:
     """Return how many parties wait."""
     with store.read() as connection:

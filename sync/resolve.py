@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -19,6 +19,7 @@ import polars as pl
 import structlog
 from sqlalchemy import Connection
 
+from foundation.errors import StoreError
 from foundation.settings import IdentitySettings
 from golden.rules import Rules
 from identity import features, online
@@ -140,6 +141,60 @@ def resolve(
     return report
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """Which entity a record belongs to."""
+
+    entity_id: int | None  # as far as is known; None: none yet, or the record is gone
+    pending: bool  # the next ``resolve`` has still to look at it
+
+
+def resolve_one(
+    store: Store, rules: Rules, model: Model, record_no: int, *, actor: str, now: datetime, at_most: int = AT_MOST
+) -> Decided:
+    """Decide about one record that just landed, while somebody waits; with all that ``resolve`` writes for it.
+
+    Args:
+        store: where everything is.
+        rules: what survives.
+        model: as ``model_in_use`` returns it; worth keeping between calls.
+        record_no: a party.
+        actor: who or what asked for it.
+        now: the time of what changes.
+        at_most: records that may hang together; where there are more, the answer is pending.
+
+    Returns:
+        Pending, with nothing written, when too much hangs together, when another process is resolving, or when what is
+        kept for matching is not of this model and these rules.
+
+    Raises:
+        StoreError: the store is gone.
+    """
+    with store.read() as connection:
+        up_to_date = resolving.made_with(connection) == MadeWith(model=model.version, rules=rules.digest)
+    with ExitStack() as stack:
+        try:
+            held = stack.enter_context(leases.hold(store, "resolve")) if up_to_date else None
+        except StoreError:
+            held = None
+        with store.read() as connection:
+            queue = work.of(connection, record_no)
+            moment = resolving.moment(connection, now)
+        pending = not queue.is_empty()
+        if held is not None and pending:
+            run = _Run(
+                store=store, held=held, rules=rules, model=model, actor=actor,
+                report=Resolved(model=model.version, prior=False),
+            )  # fmt: skip
+            touched = run.match_batch(queue, now=moment, at_most=at_most)
+            if not isinstance(touched, Pending):
+                references.attach(store, held, parties=touched)
+                pending = False
+    with store.read() as connection:
+        home = resolving.homes(connection, pl.Series([record_no]))["entity_id"]
+    return Decided(entity_id=None if home.is_empty() else int(home[0]), pending=pending)
+
+
 def model_in_use(
     store: Store, settings: IdentitySettings, duplicate_free: frozenset[str] = frozenset()
 ) -> tuple[Model, bool]:
@@ -196,8 +251,8 @@ class _Run:
     model: Model
     actor: str
     report: Resolved
-    stage: Stage
-    advance: Advance
+    stage: Stage = lambda name, steps: None
+    advance: Advance = lambda steps: None
 
     # Everything ------------------------------------------------------------------------------------------------
 
@@ -288,12 +343,15 @@ class _Run:
             nobody = pl.Series([], dtype=pl.Int64)
             changing = plan(found.old, found.assignment, queue, nobody)
             whole = changing.affected.height or 1
-            (change,) = changes(self.store, changing, changing.affected, self.rules, now=now, size=whole)
+            written = list(changes(self.store, changing, changing.affected, self.rules, now=now, size=whole))
         touched = pl.concat([queue["record_no"], found.old["record_no"]]).unique()
         with self.report.timed("write"), self.store.write(self.held) as connection:
             bulk.allocate(connection, "entity", found.assignment.next_id - found.next_id)
             matching.apply(connection, found.matched)
-            resolving.write(connection, replace(change, done=queue["seq"]), now=now, actor=self.actor)
+            for change in written:
+                resolving.write(connection, change, now=now, actor=self.actor)
+                self.count(change.events)
+            work.done(connection, queue["seq"])  # also of parties that were gone before they had an entity
             steward.refresh(
                 connection,
                 link_threshold=self.model.link_threshold,
@@ -301,7 +359,6 @@ class _Run:
                 actor=self.actor,
                 records=pl.concat([touched, _ends(found.matched)]).unique(),
             )
-        self.count(change.events)
         return touched
 
     def count(self, events: pl.DataFrame) -> None:

@@ -22,12 +22,13 @@ from adapters.base import Batch
 from foundation.document import parse
 from foundation.settings import IdentitySettings
 from golden.rules import Rules
-from store import references, tables
+from identity.model import packaged_prior
+from store import leases, references, tables
 from store.engine import Store
 from store.engine import open as open_store
 from sync import resolve as resolving
 from sync.land import land
-from sync.resolve import Resolved, resolve
+from sync.resolve import Decided, Resolved, model_in_use, resolve, resolve_one
 from transform.mapping import Mapping, compiled
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
@@ -385,6 +386,75 @@ def test_a_source_without_duplicates_has_a_customer_once(fresh: Callable[[], Est
     assert len(partition(estate.store)) == 2
     assert estate.resolve(duplicate_free=frozenset({"crm"})).anew
     assert len(partition(estate.store)) == 3
+
+
+def test_who_came_and_went_unseen_leaves_nothing(fresh: Callable[[], Estate]) -> None:
+    estate = fresh()
+    estate.tell([(("crm", "1"), SASKIA)])
+    estate.resolve()
+    estate.tell([(("shop", "1"), WOUTER)])
+    estate.tell([(("shop", "1"), None)])
+    assert estate.match().events == {}
+    assert frame(estate.store, select(tables.work)).is_empty()
+
+
+# One record, while somebody waits -------------------------------------------------------------------------------
+
+
+def one(estate: Estate, key: Key, **more: Any) -> Decided:
+    model, _ = model_in_use(estate.store, ALWAYS)
+    wanted = {"model": model, "now": estate.now, **more}
+    return resolve_one(estate.store, Rules(), record_no=number_of(estate, key), actor="test", **wanted)
+
+
+def number_of(estate: Estate, key: Key) -> int:
+    record, source = tables.source_record, tables.source
+    named = select(record.c.record_no).join(source, source.c.source_no == record.c.source_no)
+    with estate.store.read() as connection:
+        return int(connection.scalar(named.where(source.c.name == key[0], record.c.record_id == key[1])) or 0)
+
+
+def test_one_record_is_decided_at_once(fresh: Callable[[], Estate]) -> None:
+    estate = fresh()
+    estate.tell([(("crm", "1"), SASKIA), (("crm", "2"), WOUTER)])
+    estate.resolve()
+    of = {key: entity for entity, its in members(estate.store).items() for key in its}
+    estate.tell([(("shop", "1"), SASKIA), (("desk", "1"), WOUT)])
+    assert one(estate, ("shop", "1")) == Decided(entity_id=of["crm", "1"], pending=False)
+    assert members(estate.store)[of["crm", "1"]] == {("crm", "1"), ("shop", "1")}
+    assert one(estate, ("shop", "1")) == Decided(entity_id=of["crm", "1"], pending=False)  # nothing is left to do
+    assert frame(estate.store, select(tables.work))["record_no"].to_list() == [number_of(estate, ("desk", "1"))]
+    before = members(estate.store)
+    estate.match()
+    assert {key for its in members(estate.store).values() for key in its} == {*of, ("shop", "1"), ("desk", "1")}
+    assert before.keys() <= members(estate.store).keys()
+    kept = estate.kept()
+    estate.link()
+    assert estate.kept() == kept
+
+
+def test_one_record_waits_where_much_hangs_together(fresh: Callable[[], Estate]) -> None:
+    estate = fresh()
+    estate.tell([(("crm", str(n)), SASKIA) for n in range(4)])
+    estate.resolve()
+    (entity,) = members(estate.store)
+    estate.tell([(("shop", "1"), SASKIA)])
+    assert one(estate, ("shop", "1"), at_most=4) == Decided(entity_id=None, pending=True)
+    assert one(estate, ("shop", "1"), at_most=5) == Decided(entity_id=entity, pending=False)
+
+
+def test_one_record_waits_while_everything_is_resolved(fresh: Callable[[], Estate]) -> None:
+    estate = fresh()
+    estate.tell([(("crm", "1"), SASKIA)])
+    assert one(estate, ("crm", "1")).pending  # nothing was linked yet
+    estate.resolve()
+    estate.tell([(("crm", "1"), WOUTER)])
+    (entity,) = members(estate.store)
+    other = packaged_prior().with_thresholds(link=99_000)
+    assert one(estate, ("crm", "1"), model=other) == Decided(entity_id=entity, pending=True)
+    with leases.hold(estate.store, "resolve"):
+        assert one(estate, ("crm", "1")) == Decided(entity_id=entity, pending=True)
+    assert one(estate, ("crm", "1")) == Decided(entity_id=entity, pending=False)
 
 
 def test_times_tell_the_batches_of_a_run_apart(fresh: Callable[[], Estate]) -> None:
