@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from identity.comparison import COMPARISONS
+from identity.comparison import COMPARISONS, VETOES
 from identity.model import Level, Population
 
 Ints = NDArray[np.int64]
@@ -69,7 +69,7 @@ def evidence(
         levels: (pairs, comparisons), in the order of ``COMPARISONS[party_type]``.
         surprises: by feature, how surprising the left record's value is, in 1/1000 bit; of every feature that a level
             names as its ``frequency``; anything where the level is another.
-        veto: see ``Evidence``.
+        veto: what is ruled out whatever the levels say.
         party_type: of all these records.
         population: the weights.
     """
@@ -86,4 +86,23 @@ def evidence(
         for number, level in enumerate(one.levels):
             if level.frequency:
                 stranger[:, column] += np.where(found == number, surprises[level.frequency], 0)
-    return Evidence(left, right, stranger, relative, told, veto, population.stranger_prior, population.relative_prior)
+    return Evidence(
+        left,
+        right,
+        stranger,
+        relative,
+        told,
+        veto | _ruled_out(levels, party_type),
+        population.stranger_prior,
+        population.relative_prior,
+    )
+
+
+def _ruled_out(levels: NDArray[np.uint8], party_type: str) -> Bools:
+    """Return of which pairs the levels are those of a veto."""
+    found = np.zeros(len(levels), dtype=bool)
+    for veto in VETOES[party_type]:
+        found |= np.logical_and.reduce(
+            [np.isin(levels[:, place], list(numbers)) for place, numbers in veto.places(party_type)]
+        )
+    return found

@@ -15,7 +15,7 @@ from typing import Final, Literal
 import numpy as np
 
 from identity import clustering, packing
-from identity.comparison import COMPARISONS, Value
+from identity.comparison import COMPARISONS, VETOES, Value
 from identity.evidence import Evidence, Ints
 from identity.model import BIT, Model
 from identity.scoring import Record, Scorer
@@ -34,7 +34,12 @@ class Respect:
 
 
 _NOT_TOLD: Final = "one of the two does not tell"
-_SHARED: Final = {"missing": _NOT_TOLD, "shared": "one in common", "other": "none in common"}
+_SHARED: Final = {
+    "missing": _NOT_TOLD,
+    "shared": "one in common",
+    "one_edit": "the same but for one typing error",
+    "other": "none in common",
+}
 
 RESPECTS: Final[Mapping[str, Respect]] = {
     "given_name": Respect(
@@ -102,8 +107,10 @@ RESPECTS: Final[Mapping[str, Respect]] = {
             "missing": _NOT_TOLD,
             "same": "the same",
             "postcode": "the same postcode, another number",
+            "one_edit": "the same but for one typing error",
             "area": "neighbouring postcodes",
             "city": "the same city only",
+            "moved": "in another place, since years later",
             "other": "in another place",
         },
     ),
@@ -113,10 +120,23 @@ RESPECTS: Final[Mapping[str, Respect]] = {
     "national_id": Respect(
         name="national id",
         shows=("national_ids",),
-        levels={"missing": _NOT_TOLD, "shared": "the same", "other": "different"},
+        levels={
+            "missing": _NOT_TOLD,
+            "shared": "the same",
+            "one_edit": "the same but for one typing error",
+            "other": "different",
+        },
     ),
     "registration": Respect(name="registration number", shows=("registrations",), levels=_SHARED),
-    "identifier": Respect(name="other identifier", shows=("identifiers",), levels=_SHARED),
+    "identifier": Respect(
+        name="other identifier",
+        shows=("identifiers",),
+        levels={
+            "missing": "they tell none of the same kind",
+            "shared": "one in common",
+            "other": "none in common",
+        },
+    ),
     "organisation": Respect(
         name="name of the organisation",
         shows=("organisation",),
@@ -128,6 +148,16 @@ RESPECTS: Final[Mapping[str, Respect]] = {
             "word": "a word in common",
             "other": "different",
         },
+    ),
+    "legal_form": Respect(
+        name="legal form",
+        shows=("legal_form",),
+        levels={"missing": _NOT_TOLD, "same": "the same", "other": "different"},
+    ),
+    "branch": Respect(
+        name="branch",
+        shows=("branch",),
+        levels={"missing": _NOT_TOLD, "same": "the same", "other": "different"},
     ),
 }
 """How each comparison and its levels are spoken of, by the names that ``identity.comparison`` gives them."""
@@ -172,7 +202,7 @@ class Step:
     level: str
     words: str
     told: bool  # whether both records tell; nothing is proved otherwise
-    veto: bool  # this alone says that the two are never one party
+    veto: bool  # with others it says that the two are never one party
     stranger: int
     relative: int
     left: Mapping[str, Value] = field(repr=False)  # the values that were compared, by feature
@@ -192,6 +222,7 @@ class Weighing:
     set_aside: tuple[str, ...]  # features with a common value that is too common to prove anything
     stranger_prior: int
     relative_prior: int
+    vetoed: bool  # they are never one party, whatever they have in common
     same_source: bool  # both are records of one source that has every customer once
     link_threshold: int
     review_threshold: int
@@ -218,7 +249,11 @@ class Weighing:
     def vetoes(self) -> tuple[str, ...]:
         """What says that the two are never one party, in words."""
         spoken = [f"{respect(step.comparison).name}: {step.words}" for step in self.steps if step.veto]
-        return (*spoken, *(["two records of a source that has every customer once"] if self.same_source else []))
+        if self.same_source:
+            spoken.append("two records of a source that has every customer once")
+        if self.vetoed and not spoken:
+            spoken.append("a rule that has no words yet")
+        return tuple(spoken)
 
     def strongest(self, *, speaking_for: bool, most: int = 3) -> tuple[Step, ...]:
         """Return the respects that prove most for, or against, the two being one, the strongest first.
@@ -240,9 +275,21 @@ def weighed(left: Packed, right: Packed, model: Model) -> Weighing:
     if one.party_type != other.party_type:
         raise ValueError("records of different party types are never compared")
     proof = Scorer(model, one.party_type).evidence([one, other], np.array([0]), np.array([1]))
+    comparisons = COMPARISONS[one.party_type]
+    found = [comparison.level(one, other) for comparison in comparisons]
+    ruling = [
+        [place for place, numbers in veto.places(one.party_type) if found[place] in numbers]
+        for veto in VETOES[one.party_type]
+    ]
+    ruled_by = {
+        place
+        for veto, places in zip(VETOES[one.party_type], ruling, strict=True)
+        if len(places) == len(veto.levels)
+        for place in places
+    }
     steps = []
-    for column, comparison in enumerate(COMPARISONS[one.party_type]):
-        level = comparison.levels[comparison.level(one, other)]
+    for column, comparison in enumerate(comparisons):
+        level = comparison.levels[found[column]]
         shows = respect(comparison.name).shows
         steps.append(
             Step(
@@ -250,7 +297,7 @@ def weighed(left: Packed, right: Packed, model: Model) -> Weighing:
                 level=level.name,
                 words=in_words(comparison.name, level.name),
                 told=bool(proof.told[0, column]),
-                veto=level.veto,
+                veto=column in ruled_by,
                 stranger=int(proof.stranger[0, column]),
                 relative=int(proof.relative[0, column]),
                 left={name: one[name] for name in shows},
@@ -263,6 +310,7 @@ def weighed(left: Packed, right: Packed, model: Model) -> Weighing:
         set_aside=_too_common(left, right, model),
         stranger_prior=proof.stranger_prior,
         relative_prior=proof.relative_prior,
+        vetoed=bool(proof.veto[0]),
         same_source=one["data_source"] == other["data_source"] and one["data_source"] in model.duplicate_free,
         link_threshold=model.link_threshold,
         review_threshold=model.review_threshold,

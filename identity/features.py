@@ -11,14 +11,14 @@ the model, because that depends on how many people share it.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import resources
 
 import duckdb
 import polars as pl
 
-CODE_VERSION = 1
+CODE_VERSION = 2
 """Raised when a feature changes its meaning; a model made for another version is refused."""
 
 _TEXTS = pl.List(pl.String)
@@ -41,16 +41,21 @@ SCHEMA = pl.Schema(
         "occupation": pl.String(),
         "organisation": pl.String(),  # without legal form, letters and digits
         "organisation_words": _TEXTS,
+        "legal_form": pl.String(),  # "bv"
+        "branch": pl.String(),  # what follows a word for branch: "Zon, filiaal Ede" → "ede"
         "postcodes": _TEXTS,
         "areas": _TEXTS,  # postcodes without their last two characters
         "addresses": _TEXTS,  # postcode and house number, or street, number and city
         "cities": _TEXTS,
+        "address_since": pl.String(),  # the newest month from which an address is valid, counted from the year 0
         "phones": _TEXTS,
         "emails": _TEXTS,
         "ibans": _TEXTS,
         "national_ids": _TEXTS,  # of which one has one; passports and licences are renewed, so they are identifiers
         "registrations": _TEXTS,  # chamber of commerce, VAT: "type:value"
+        "registration_types": _TEXTS,
         "identifiers": _TEXTS,  # every other identifier: "type:value"
+        "identifier_types": _TEXTS,
     }
 )
 """The features frame. Sensitivity is that of the fields they come from: personal, identifiers sensitive."""
@@ -135,14 +140,23 @@ def _names(parties: pl.DataFrame) -> pl.DataFrame:
     family = _tokens(
         "family_name", pl.col("family_name"), drop=_words("honorifics") | _words("infixes"), keep_last=True
     )
+    spelled = pl.col("organisation_name").str.replace_all(r"[.'\u2019]", "")
+    branch = rf"\b(?:{'|'.join(sorted(_words('branches')))})\b"
+    whole = spelled.str.replace(rf"{branch}.*$", "")
     organisation = _tokens(
         "organisation_name",
-        pl.col("organisation_name").str.replace_all(r"[.'\u2019]", ""),
-        drop=_words("legal_forms"),
+        pl.when(whole.str.contains("[a-z0-9]")).then(whole).otherwise(spelled),
+        drop=_words("organisation_fillers") | _legal_forms().keys(),
         keep_last=True,
         pattern=_NOT_LETTERS_OR_DIGITS,
     )
-    frame = parties.with_columns(given_tokens=given, family_tokens=family, organisation_tokens=organisation)
+    frame = parties.with_columns(
+        given_tokens=given,
+        family_tokens=family,
+        organisation_tokens=organisation,
+        legal_form=spelled.str.extract(rf"\b({'|'.join(sorted(_legal_forms()))})\b"),
+        branch=spelled.str.extract(rf"[a-z0-9].*?{branch}(.*)$"),
+    )
     longer = pl.col("given_tokens").list.eval(pl.element().filter(pl.element().str.len_bytes() > 1))
     first = pl.col("given_tokens").list.first()
     given_name = pl.when(first.str.len_bytes() > 1).then(first)
@@ -168,6 +182,8 @@ def _names(parties: pl.DataFrame) -> pl.DataFrame:
         occupation=_text(pl.col("occupation").str.replace_all(_NOT_LETTERS, "")),
         organisation=_text(pl.col("organisation_tokens").list.join("")),
         organisation_words=_set("organisation_tokens"),
+        legal_form=pl.col("legal_form").replace(_legal_forms()),
+        branch=_text(pl.col("branch").str.replace_all(_NOT_LETTERS_OR_DIGITS, "")),
     )
 
 
@@ -195,11 +211,28 @@ def _set(values: str | pl.Expr) -> pl.Expr:
     return pl.when(distinct.list.len() > 0).then(distinct)
 
 
+def _lines(name: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield the lines ``word: word word …`` of a packaged list; lines that start with # are comments."""
+    for line in resources.files("identity").joinpath("data", f"{name}.txt").read_text(encoding="ascii").splitlines():
+        if line and not line.startswith("#"):
+            first, _, others = line.partition(":")
+            yield first, others.split()
+
+
 @cache
 def _words(name: str) -> frozenset[str]:
     """Return a packaged word list; lines that start with # are comments."""
     lines = resources.files("identity").joinpath("data", f"{name}.txt").read_text(encoding="ascii").splitlines()
     return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
+
+
+@cache
+def _legal_forms() -> dict[str, str]:
+    """Return every way to write a legal form → the form. The packaged lines are ``form: written written …``."""
+    forms: dict[str, str] = {}
+    for form, written in _lines("legal_forms"):
+        forms |= dict.fromkeys((form, *written), form)
+    return forms
 
 
 def _roots(given: pl.Expr) -> pl.Expr:
@@ -213,13 +246,10 @@ def _nicknames() -> dict[str, str]:
 
     The packaged lines are ``full: short short …``.
     """
-    lines = resources.files("identity").joinpath("data", "nicknames.txt").read_text(encoding="ascii").splitlines()
     roots: dict[str, set[str]] = {}
-    for line in lines:
-        if line and not line.startswith("#"):
-            full, _, short = line.partition(":")
-            for name in (full, *short.split()):
-                roots.setdefault(name, {name}).add(full)
+    for full, short in _lines("nicknames"):
+        for name in (full, *short):
+            roots.setdefault(name, {name}).add(full)
     return {form: " ".join(sorted(names)) for form, names in roots.items()}
 
 
@@ -246,9 +276,13 @@ def _addresses(parties: pl.DataFrame) -> pl.DataFrame:
         ),
         area=pl.when(pl.col("postcode").str.len_bytes() > 4).then(pl.col("postcode").str.head(-2)),
     )
-    return _gathered(
+    since = pl.col("valid_from")
+    months = since.dt.year().cast(pl.Int64) * 12 + since.dt.month().cast(pl.Int64)
+    newest = parts.group_by("position").agg(address_since=months.max().cast(pl.String))
+    lists = _gathered(
         parties, parts, {"postcodes": "postcode", "areas": "area", "addresses": "address", "cities": "city"}
     )
+    return lists.with_columns(_placed(parties, newest)["address_since"])
 
 
 def _contact_points(parties: pl.DataFrame) -> pl.DataFrame:
@@ -262,17 +296,22 @@ def _contact_points(parties: pl.DataFrame) -> pl.DataFrame:
 
 
 def _identifiers(parties: pl.DataFrame) -> pl.DataFrame:
-    parts = _exploded(parties, "identifiers").with_columns(
-        pl.col("value").str.to_uppercase().str.replace_all(r"[\s.\-/]", "").replace("", None)
+    parts = _exploded(parties, "identifiers")
+    parts = parts.with_columns(
+        _fold(parts["value"]).str.to_uppercase().str.replace_all(r"[\s.\-/]", "").replace("", None)
     )
     qualified = pl.concat_str("type", pl.lit(":"), "value")
     kind = pl.col("type")
+    registers = kind.is_in(_REGISTRATION_TYPES) & qualified.is_not_null()
+    others = ~kind.is_in(["iban", "national_id", *_REGISTRATION_TYPES]) & qualified.is_not_null()
     parts = parts.select(
         "position",
         iban=pl.when(kind == "iban").then("value"),
         national_id=pl.when(kind == "national_id").then("value"),
-        registration=pl.when(kind.is_in(_REGISTRATION_TYPES)).then(qualified),
-        identifier=pl.when(~kind.is_in(["iban", "national_id", *_REGISTRATION_TYPES])).then(qualified),
+        registration=pl.when(registers).then(qualified),
+        registration_type=pl.when(registers).then(kind),
+        identifier=pl.when(others).then(qualified),
+        identifier_type=pl.when(others).then(kind),
     )
     return _gathered(
         parties,
@@ -281,7 +320,9 @@ def _identifiers(parties: pl.DataFrame) -> pl.DataFrame:
             "ibans": "iban",
             "national_ids": "national_id",
             "registrations": "registration",
+            "registration_types": "registration_type",
             "identifiers": "identifier",
+            "identifier_types": "identifier_type",
         },
     )
 
@@ -303,9 +344,12 @@ def _gathered(parties: pl.DataFrame, parts: pl.DataFrame, columns: dict[str, str
     lists = parts.group_by("position").agg(
         pl.col(source).drop_nulls().unique().sort().alias(name) for name, source in columns.items()
     )
-    positions = pl.DataFrame({"position": pl.int_range(parties.height, dtype=pl.UInt32, eager=True)})
-    return (
-        positions.join(lists, on="position", how="left", maintain_order="left")
-        .drop("position")
-        .select(pl.when(pl.col(name).list.len() > 0).then(pl.col(name)).alias(name) for name in columns)
+    return _placed(parties, lists).select(
+        pl.when(pl.col(name).list.len() > 0).then(pl.col(name)).alias(name) for name in columns
     )
+
+
+def _placed(parties: pl.DataFrame, values: pl.DataFrame) -> pl.DataFrame:
+    """Return one row per party with what ``values`` holds for its ``position``."""
+    positions = pl.DataFrame({"position": pl.int_range(parties.height, dtype=pl.UInt32, eager=True)})
+    return positions.join(values, on="position", how="left", maintain_order="left").drop("position")

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 
 from identity import blocking
 from identity.clustering import Edges, Ints
-from identity.comparison import COMPARISONS, Comparison
+from identity.comparison import COMPARISONS, VETOES, Comparison
 from identity.evidence import Evidence, evidence
 from identity.model import Model, Population
+from identity.records import Stored, registered
 
-TILE: Final = 1_250_000
-"""Records that pairs are joined with at a time; with all features some 600 MB."""
-PAIRS: Final = 40_000_000
+TILE: Final = 1_000_000
+"""Records that pairs are joined with at a time; with all features some 500 MB."""
+PAIRS: Final = 25_000_000
 """Pairs, repetitions included, that are made at a time; without repetitions some 100 MB."""
 
 _NO_REORDERING: Final = "SET disabled_optimizers = 'join_order,build_side_probe_side'"
@@ -63,25 +64,24 @@ class Pairs:
         model: Model,
         party_type: str,
         numbering: Numbering,
-        *,
-        records_table: str,
+        records: Stored,
         keys_table: str,
     ) -> None:
-        """Take the tables.
+        """Take the records.
 
         Args:
-            connection: where the tables are.
+            connection: where the keys are, and pairs are weighed.
             model: the model version.
             party_type: of all the records.
             numbering: of the records.
-            records_table: features as the model sees them, with ``i``: number of arrival.
+            records: features as the model sees them, with ``i``: number of arrival.
             keys_table: their blocking keys.
         """
         self._connection = connection
         self._model = model
         self._party_type = party_type
         self._numbering = numbering
-        self._records = records_table
+        self._records = records
         self._keys = keys_table
         connection.execute(_NO_REORDERING)
 
@@ -104,23 +104,24 @@ class Pairs:
         surprises = _surprises(comparisons)
         levels = [f"{one.sql(_left, _right)} AS {one.name}" for one in comparisons]
         kept = [f"a.{name}_surprise AS {name}_surprise" for name in surprises]
-        self._register(self._numbering.order[left], self._numbering.order[right])
-        rows = self._connection.sql(
-            f"""
-            SELECT place, {", ".join(levels + kept)}, {_SAME_ONLY_SOURCE} AS veto
-            FROM {self._records} b JOIN (FROM {self._records} a JOIN pair_frame ON a.i = l) a ON b.i = a.r
-            """  # noqa: S608
-        )
-        pairs = pl.DataFrame(rows.to_arrow_table()).sort("place")
-        self._connection.unregister("pair_frame")
+        numbers, places = np.unique(self._numbering.order[np.concatenate([left, right])], return_inverse=True)
+        ends = numbers[places].reshape(2, -1)
+        pair_frame = pl.DataFrame({"l": ends[0], "r": ends[1]}).cast(pl.Int32).with_row_index("place")
+        with registered(self._connection, pair_frame=pair_frame, record_frame=self._records.gather(numbers)):
+            rows = self._connection.sql(
+                f"""
+                SELECT place, {", ".join(levels + kept)}, {_SAME_ONLY_SOURCE} AS veto
+                FROM pair_frame JOIN record_frame a ON a.i = l JOIN record_frame b ON b.i = r
+                """  # noqa: S608
+            )
+            pairs = pl.DataFrame(rows.to_arrow_table()).sort("place")
         found = pairs.select(one.name for one in comparisons).to_numpy()
-        vetoes = [np.array([level.veto for level in one.levels])[found[:, at]] for at, one in enumerate(comparisons)]
         return evidence(
             left,
             right,
             levels=found,
             surprises={name: pairs[f"{name}_surprise"].fill_null(0).cast(pl.Int64).to_numpy() for name in surprises},
-            veto=np.logical_or.reduce([pairs["veto"].to_numpy(), *vetoes]),
+            veto=pairs["veto"].to_numpy(),
             party_type=self._party_type,
             population=self._model.populations[self._party_type],
         )
@@ -140,27 +141,26 @@ class Pairs:
         comparisons = COMPARISONS[self._party_type]
         levels = [f"{one.sql(_left, _right)} AS {one.name}" for one in comparisons]
         kept = [f"a.{name}_surprise" for name in _surprises(comparisons)]
-        a, b = (f"(FROM {self._records} WHERE i >= {first} AND i < {end})" for first, end in (lefts, rights))
-        self._register(left, right)
-        rows = self._connection.sql(
-            f"""
-            WITH level AS (
-                SELECT l, r, {", ".join(levels + kept)}, {_SAME_ONLY_SOURCE} AS duplicates
-                FROM pair_frame JOIN {a} a ON a.i = l JOIN {b} b ON b.i = r
-            ),
-            weighed AS (
-                SELECT l, r, {_weight(comparisons, population)} AS weight, {_veto(comparisons)} AS veto FROM level
+        frames = {
+            "pair_frame": pl.DataFrame({"l": left, "r": right}),
+            "left_frame": self._records.slice(*lefts),
+            "right_frame": self._records.slice(*rights),
+        }
+        with registered(self._connection, **frames):
+            rows = self._connection.sql(
+                f"""
+                WITH level AS (
+                    SELECT l, r, {", ".join(levels + kept)}, {_SAME_ONLY_SOURCE} AS duplicates
+                    FROM pair_frame JOIN left_frame a ON a.i = l JOIN right_frame b ON b.i = r
+                ),
+                weighed AS (
+                    SELECT l, r, {_weight(comparisons, population)} AS weight, {_veto(self._party_type)} AS veto
+                    FROM level
+                )
+                FROM weighed WHERE weight >= {self._model.review_threshold}
+                """  # noqa: S608
             )
-            FROM weighed WHERE weight >= {self._model.review_threshold}
-            """  # noqa: S608
-        )
-        weighed = pl.DataFrame(rows.to_arrow_table())
-        self._connection.unregister("pair_frame")
-        return weighed
-
-    def _register(self, left: NDArray[np.signedinteger], right: NDArray[np.signedinteger]) -> None:
-        pairs = pl.DataFrame({"l": left, "r": right}).cast(pl.Int32).with_row_index("place")
-        self._connection.register("pair_frame", pairs.to_arrow())
+            return pl.DataFrame(rows.to_arrow_table())
 
 
 _SAME_ONLY_SOURCE: Final = "coalesce(a.only_source = b.only_source, false)"
@@ -187,9 +187,16 @@ def _weight(comparisons: tuple[Comparison, ...], population: Population) -> str:
     return f"least({population.stranger_prior} + {stranger}, {population.relative_prior} + {relative})::INTEGER"
 
 
-def _veto(comparisons: tuple[Comparison, ...]) -> str:
-    levels = [f"{one.name} = {number}" for one in comparisons for number, level in enumerate(one.levels) if level.veto]
-    return " OR ".join(["duplicates", *levels])
+def _veto(party_type: str) -> str:
+    """Write whether the levels of a pair, or their source, rule out that the two are one party."""
+    ruled_out = ["duplicates"]
+    for veto in VETOES[party_type]:
+        levels = [
+            f"{COMPARISONS[party_type][place].name} IN ({', '.join(map(str, sorted(numbers)))})"
+            for place, numbers in veto.places(party_type)
+        ]
+        ruled_out.append(f"({' AND '.join(levels)})")
+    return " OR ".join(ruled_out)
 
 
 def _adds(one: Comparison, population: Population, *, against: str) -> str:

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from identity import packing
-from identity.comparison import COMPARISONS, Condition, Value, shares
+from identity.comparison import COMPARISONS, VETOES, Condition, Value, shares
 from identity.evidence import Evidence, Ints, evidence
 from identity.model import Model
 
@@ -72,7 +72,7 @@ class _Step(NamedTuple):
     level: Callable[[Mapping[str, Value], Mapping[str, Value]], int]
     stranger: tuple[int, ...]
     relative: tuple[int, ...]
-    veto: tuple[bool, ...]
+    place: int  # among the comparisons
     frequency: tuple[str | None, ...]  # the feature of which the shared value's surprise comes on top
     shared: tuple[str | None, ...]  # the feature of which the level says no more than that a value is shared
     by_frequency: bool  # whether one of the levels is
@@ -100,7 +100,7 @@ class Scorer:
         self._party_type = party_type
         self._population = population = model.populations[party_type]
         steps = []
-        for one in COMPARISONS[party_type]:
+        for place, one in enumerate(COMPARISONS[party_type]):
             weights = {level.name: level for level in population.comparisons[one.name]}
             known = [weights.get(level.name) for level in one.levels]  # missing levels have no weight
             steps.append(
@@ -108,7 +108,7 @@ class Scorer:
                     level=one.level,
                     stranger=tuple(level.stranger if level else 0 for level in known),
                     relative=tuple(level.relative if level else 0 for level in known),
-                    veto=tuple(level.veto for level in one.levels),
+                    place=place,
                     frequency=tuple(level.frequency for level in one.levels),
                     shared=tuple(shared_feature(level.condition) for level in one.levels),
                     by_frequency=any(level.frequency for level in one.levels),
@@ -116,6 +116,10 @@ class Scorer:
             )
         # What tells strangers apart best comes first, so that most pairs are given up after a step or two.
         self._steps = sorted(steps, key=_width, reverse=True)
+        at = {step.place: position for position, step in enumerate(self._steps)}
+        self._vetoes = [
+            [(at[place], numbers) for place, numbers in veto.places(party_type)] for veto in VETOES[party_type]
+        ]
         self._bests: dict[frozenset[str], list[tuple[int, int]]] = {}
 
     def surprising(self, record: Record) -> list[Weights]:
@@ -155,14 +159,15 @@ class Scorer:
         it can stop as soon as the weight can't be reached any more.
         """
         record, stranger, relative, steps = sought
-        vetoed = False
+        levels = []
         for step, weights, best_stranger, best_relative in steps:
             level = step.level(record, other)
             stranger += weights[level] - best_stranger
             relative += step.relative[level] - best_relative
             if stranger < at_least or relative < at_least:
                 return None
-            vetoed = vetoed or step.veto[level]
+            levels.append(level)
+        vetoed = any(all(levels[place] in numbers for place, numbers in veto) for veto in self._vetoes)
         return min(stranger, relative), vetoed or self._duplicates(record, other)
 
     def evidence(self, records: Sequence[Record], left: Ints, right: Ints) -> Evidence:
@@ -174,7 +179,6 @@ class Scorer:
             -1, len(comparisons)
         )
         frequencies = {level.frequency for one in comparisons for level in one.levels if level.frequency}
-        vetoes = [[level.veto for level in one.levels] for one in comparisons]
         return evidence(
             left,
             right,
@@ -182,13 +186,7 @@ class Scorer:
             surprises={
                 name: np.array([one.surprise(name) or 0 for one, _ in pairs], dtype=np.int64) for name in frequencies
             },
-            veto=np.array(
-                [
-                    self._duplicates(one, other) or any(veto[level] for veto, level in zip(vetoes, found, strict=True))
-                    for (one, other), found in zip(pairs, levels.tolist(), strict=True)
-                ],
-                dtype=bool,
-            ),
+            veto=np.array([self._duplicates(one, other) for one, other in pairs], dtype=bool),
             party_type=self._party_type,
             population=self._population,
         )

@@ -185,18 +185,16 @@ class Pairs:
     def _weighing(self) -> Callable[[pa.Table, NDArray[np.uint8]], Evidence]:
         """Make what looks up the evidence of pairs from their levels; holds no session, so that workers can have it."""
         surprises, party_type, population = self._surprises, self._party_type, self._population
-        vetoed = [np.array([level.veto for level in one.levels]) for one in self._comparisons]
 
         def weigh(pairs: pa.Table, levels: NDArray[np.uint8]) -> Evidence:
             same_source = pc.equal(pairs["only_source_l"], pairs["only_source_r"]).fill_null(False)
-            vetoes = [veto[levels[:, column]] for column, veto in enumerate(vetoed)]
             return evidence(
                 *(pairs[name].to_numpy().astype(np.int64) for name in ("i_l", "i_r")),
                 levels=levels,
                 surprises={
                     name: pairs[f"{_surprise(name)}_l"].fill_null(0).to_numpy().astype(np.int64) for name in surprises
                 },
-                veto=np.logical_or.reduce([same_source.to_numpy(), *vetoes]),
+                veto=same_source.to_numpy(),
                 party_type=party_type,
                 population=population,
             )

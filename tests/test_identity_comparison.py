@@ -7,6 +7,7 @@ from random import Random
 
 import duckdb
 import polars as pl
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -25,6 +26,12 @@ def sets(*values: str) -> st.SearchStrategy[list[str] | None]:
 BY_TYPE: Mapping[str, st.SearchStrategy[Value]] = {
     **dict.fromkeys(("given", "family", "initials", "birth_place", "occupation", "organisation"), words),
     "birth_date": dates,
+    "address_since": st.sampled_from(["24300", "24301", "24324", "24340", None]),
+    **dict.fromkeys(("legal_form", "branch"), words),
+    **dict.fromkeys(
+        ("phones", "emails", "ibans", "national_ids", "registrations", "addresses"),
+        sets("31612345678", "31612345687", "31612345679", "3161234567", "41612345679", "abc", "b", ""),
+    ),
     "gender": st.sampled_from(["male", "female", None]),
     "given_roots": sets("jan", "johannes", "marie"),
     "given_names": sets("jan", "piet", "marie"),
@@ -78,17 +85,57 @@ def test_levels_agree_on_thousands_of_misspellings() -> None:
             letters[place : place + random.randrange(3)] = random.choices("aeinrst", k=random.randrange(1, 3))
         return "".join(letters)
 
-    def record() -> dict[str, Value]:
+    def record() -> Mapping[str, Value]:
         name = worn(random.choice(["vroegindeweij", "jansen", "vanderheijden", "li", "johanna", "bakkerijdezon"]))
         day = worn(random.choice(["19610304", "19900130"]).replace("0", "3"))
         texts = dict.fromkeys(("given", "family", "birth_place", "organisation"), name)
-        return {**dict.fromkeys(COLUMNS), **texts, "first_letters": [name[0]], "birth_date": day}
+        lists = {"first_letters": [name[0]], "phones": sorted({worn("31612345678"), worn("31201234567")})}
+        return {**dict.fromkeys(COLUMNS), **texts, **lists, "birth_date": day}
 
     left, right = ([record() for _ in range(4000)] for _ in range(2))
     every = [one for comparisons in COMPARISONS.values() for one in comparisons]
     expected = [tuple(one.level(a, b) for one in every) for a, b in zip(left, right, strict=True)]
     assert bulk_levels(left, right) == expected
     assert len(set(expected)) > 20
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "level"),
+    [
+        ("31612345678", "31612345678", "shared"),
+        ("31612345678", "31612345679", "one_edit"),
+        ("31612345678", "31612345687", "one_edit"),
+        ("31612345678", "3161234567", "one_edit"),
+        ("31612345678", "31612345789", "other"),
+        ("31612345678", None, "missing"),
+    ],
+)
+def test_a_mistyped_number_is_nearly_the_same(one: str, other: str | None, level: str) -> None:
+    left, right = ({**dict.fromkeys(COLUMNS), "phones": [number] if number else None} for number in (one, other))
+    assert level_of("phone", left, right) == level
+
+
+def test_identifiers_of_different_types_say_nothing_about_each_other() -> None:
+    def record(kind: str, value: str) -> Mapping[str, Value]:
+        return {**dict.fromkeys(COLUMNS), "identifiers": [f"{kind}:{value}"], "identifier_types": [kind]}
+
+    assert level_of("identifier", record("loyalty_card", "1"), record("customer_number", "2")) == "missing"
+    assert level_of("identifier", record("loyalty_card", "1"), record("loyalty_card", "2")) == "other"
+    assert level_of("identifier", record("loyalty_card", "1"), record("loyalty_card", "1")) == "shared"
+
+
+def test_another_address_since_years_later_may_be_a_move() -> None:
+    def record(city: str, since: int) -> Mapping[str, Value]:
+        return {**dict.fromkeys(COLUMNS), "cities": [city], "address_since": str(since)}
+
+    assert level_of("address", record("ede", 24000), record("tiel", 24023)) == "other"
+    assert level_of("address", record("ede", 24000), record("tiel", 24024)) == "moved"
+    assert level_of("address", record("ede", 24000), record("ede", 24100)) == "city"
+
+
+def level_of(comparison: str, left: Mapping[str, Value], right: Mapping[str, Value]) -> str:
+    one = next(one for one in COMPARISONS["person"] if one.name == comparison)
+    return one.levels[one.level(left, right)].name
 
 
 def test_every_comparison_ends_with_a_level_that_takes_the_rest() -> None:

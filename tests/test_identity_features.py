@@ -84,6 +84,30 @@ def test_organisations_are_known_without_their_legal_form(written: str) -> None:
     assert found["party_type"] == "organisation"
 
 
+@pytest.mark.parametrize(
+    ("written", "organisation", "form", "branch"),
+    [
+        ("Bakkerij De Zon B.V.", "bakkerijzon", "bv", None),
+        ("Bakkerij De Zon, filiaal Ede", "bakkerijzon", None, "ede"),
+        ("Zon Holding N.V. - Vestiging 12", "zon", "nv", "12"),
+        ("Sun Limited", "sun", "ltd", None),
+        ("Filiaal", "filiaal", None, None),
+        ("Avbranche", "avbranche", None, None),
+    ],
+)
+def test_legal_form_and_branch_are_told_apart_from_the_name(
+    written: str, organisation: str, form: str | None, branch: str | None
+) -> None:
+    found = compute(party_type="organisation", organisation_name=written)
+    assert (found["organisation"], found["legal_form"], found["branch"]) == (organisation, form, branch)
+
+
+def test_an_address_may_say_since_when() -> None:
+    addresses = [{"city": "Ede", "valid_from": date(2020, 3, 31)}, {"city": "Tiel", "valid_from": date(2012, 1, 1)}]
+    assert compute(addresses=addresses)["address_since"] == str(2020 * 12 + 3)
+    assert compute(addresses=[{"city": "Ede"}])["address_since"] is None
+
+
 def test_a_party_without_type_is_what_its_names_say() -> None:
     assert compute(organisation_name="Zon")["party_type"] == "organisation"
     assert compute(organisation_name="Zon", family_name="Jansen")["party_type"] == "person"
@@ -123,6 +147,8 @@ def test_contact_points_and_identifiers_are_sets_by_kind() -> None:
     assert found["identifiers"] == ["crm_number:1234", "customer_number:1234"]
     assert found["registrations"] == ["chamber_of_commerce:12345678"]
     assert found["national_ids"] == ["111222333"]
+    assert found["identifier_types"] == ["crm_number", "customer_number"]
+    assert found["registration_types"] == ["chamber_of_commerce"]
 
 
 def test_dates_are_digits() -> None:

@@ -254,14 +254,26 @@ def test_add_then_delete_restores_the_partition_and_the_ids(
         assert third.crosswalk.equals(first.crosswalk)
 
 
-def test_conflicting_national_ids_are_two_people_and_a_conflict() -> None:
-    def twin(number: str) -> dict[str, object]:
-        ids = [{"type": "national_id", "value": number}]
-        return person("Jan", "Vroegindeweij", date(1961, 3, 4), phone="+31612345601", identifiers=ids)
+def test_two_national_ids_names_and_birth_dates_are_two_people_whatever_else_they_share() -> None:
+    def copy(given: str, born: date, number: str) -> dict[str, object]:
+        ids = [{"type": "national_id", "value": number}, {"type": "iban", "value": "NL01ABCD1"}]
+        return person(given, "Vroegindeweij", born, phone="+31612345601", email="thuis@v.example", identifiers=ids)
 
-    result = linked(parties(twin("111222333"), twin("111222333"), twin("123456782")))
-    assert clusters(result) == {frozenset({0, 1}), frozenset({2})}
-    assert set(result.conflicts["reason"]) == {"veto"}
+    father, son = ("Jan", date(1961, 3, 4), "111222333"), ("Piet", date(1990, 12, 1), "987654321")
+    eager = linked(
+        parties(copy(*father), copy(*father), copy(*son)), model=PRIOR.with_thresholds(link=-40_000, review=-40_000)
+    )
+    assert clusters(eager) == {frozenset({0, 1}), frozenset({2})}
+    assert set(eager.conflicts["reason"]) == {"veto"}
+
+
+def test_a_mistyped_national_id_parts_nobody() -> None:
+    def copy(number: str) -> dict[str, object]:
+        ids = [{"type": "national_id", "value": number}]
+        return person("Jan", "Vroegindeweij", date(1961, 3, 4), postcode="1234AB", number="1", identifiers=ids)
+
+    assert clusters(linked(parties(copy("111222333"), copy("111222323")))) == {frozenset({0, 1})}
+    assert clusters(linked(parties(copy("111222333"), copy("112122333")))) == {frozenset({0, 1})}
 
 
 def test_renewed_passports_are_no_contradiction() -> None:
