@@ -55,6 +55,18 @@ class PhoneSettings(Section):
     region: Annotated[str, Field(pattern="^[A-Z]{2}$")] = "NL"
 
 
+class GenericSettings(Section):
+    """Values that are known to prove nothing, beside those that training finds: a head office's phone, test names."""
+
+    phones: tuple[str, ...] = ()  # with their country code
+    emails: tuple[str, ...] = ()
+    ibans: tuple[str, ...] = ()
+    birth_dates: tuple[date, ...] = ()
+    given_names: tuple[str, ...] = ()
+    family_names: tuple[str, ...] = ()
+    organisation_names: tuple[str, ...] = ()
+
+
 class IdentitySettings(Section):
     """Overrides of the model's own thresholds, in bits of match weight (none: the model's), and how to resolve."""
 
@@ -62,6 +74,7 @@ class IdentitySettings(Section):
     review_threshold: float | None = None
     few_changes: Annotated[float, Field(ge=0, le=1)] = 0.1  # share of the records up to which changes are matched one
     # by one; when more changed, linking everything anew is quicker
+    generic: GenericSettings = GenericSettings()
 
 
 class LandingSettings(Section):

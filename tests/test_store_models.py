@@ -37,3 +37,15 @@ def test_the_last_activated_is_used_and_the_others_stay(store: Store) -> None:
     assert models.active(store) == '{"a":1}'
     with store.read() as connection:
         assert connection.scalar(select(func.count()).select_from(tables.model_version)) == 2
+
+
+def test_a_model_can_be_kept_without_being_used(store: Store) -> None:
+    models.activate(store, "v1", '{"a":1}', actor="test", now=NOW, note="first")
+    models.keep(store, "v2", '{"a":2}', actor="another", now=NOW)
+    models.keep(store, "v1", '{"a":1}', actor="another", now=NOW)  # known already
+    assert models.active(store) == '{"a":1}'
+    assert [(one.version, one.active, one.note, one.actor, one.created_at) for one in models.kept(store)] == [
+        ("v2", False, None, "another", NOW),
+        ("v1", True, "first", "test", NOW),
+    ]
+    assert models.parties(store) == 0

@@ -11,7 +11,18 @@ from typing import Annotated
 
 import typer
 
-from sync.cli import copybooks, customers, estates, evaluations, explanations, golden_records, quarantines, sources, tasks
+from sync.cli import (
+    copybooks,
+    customers,
+    estates,
+    evaluations,
+    explanations,
+    golden_records,
+    models,
+    quarantines,
+    sources,
+    tasks,
+)
 from sync.cli.console import out
 
 app = typer.Typer(
@@ -38,7 +49,18 @@ def voeg(
     """Voeg: the cement between the customer systems an organisation already has."""
 
 
-for room in (estates, sources, golden_records, evaluations, customers, explanations, quarantines, tasks, copybooks):
+for room in (
+    estates,
+    sources,
+    golden_records,
+    models,
+    evaluations,
+    customers,
+    explanations,
+    quarantines,
+    tasks,
+    copybooks,
+):
     room.register(app)
 
 

@@ -1,8 +1,7 @@
-"""Commands from landed records to channels: model train|show, resolve, publish, export."""
+"""Commands from landed records to channels: resolve, publish, export."""
 
 from __future__ import annotations
 
-import json
 import signal
 import threading
 from dataclasses import asdict
@@ -12,7 +11,6 @@ from typing import Annotated, Any
 
 import typer
 
-from identity.model import BIT, packaged_prior
 from store import outbox
 from sync.cli.console import (
     HERE,
@@ -35,10 +33,7 @@ from sync.publish import Published, drain, publisher, run
 from sync.rehearse import rehearse
 from sync.resolve import Resolved
 from sync.resolve import resolve as resolve_records
-from sync.train import active_model
-from sync.train import train as train_model
 
-model_app = typer.Typer(help="The identity model.", no_args_is_help=True)
 export_app = typer.Typer(help="Write results to a file.", no_args_is_help=True)
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="The file to write.")]
@@ -49,47 +44,9 @@ FormatOption = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands."""
-    app.add_typer(model_app, name="model")
     app.command()(resolve)
     app.command()(publish)
     app.add_typer(export_app, name="export")
-
-
-@model_app.command("train")
-@reports_errors
-def model_train(estate: EstateOption = HERE, as_json: JsonOption = False) -> None:
-    """Train the model on all landed parties, and use it from the next resolve on."""
-    here = open_here(estate)
-    with progress() as bars:
-        bars.add_task("training", total=None)
-        model = train_model(here.store, actor="cli")
-    if as_json:
-        print_json({"version": model.version, "profile": dict(model.profile)})
-    else:
-        prior = packaged_prior().populations
-        for party_type in (name for name, population in model.populations.items() if population == prior[name]):
-            note(f"too few records of type {party_type} to learn from: it keeps the weights of the packaged prior")
-        note(f"model {model.version} is trained and in use; 'voeg resolve' links everything with it")
-
-
-@model_app.command("show")
-@reports_errors
-def model_show(estate: EstateOption = HERE, as_json: JsonOption = False) -> None:
-    """Show the model in use: thresholds, and the weight of every level of evidence."""
-    model, prior = active_model(open_here(estate).store)
-    if as_json:
-        print_json(json.loads(model.to_json()))
-        return
-    note(f"model {model.version}" + (" (packaged prior: none was trained)" if prior else ""))
-    thresholds = [("link", model.link_threshold / BIT), ("review", model.review_threshold / BIT)]
-    print_table("Thresholds", ("from", "bits"), thresholds)
-    for party_type, population in model.populations.items():
-        rows = [
-            (comparison, level.name, level.stranger / BIT, level.relative / BIT)
-            for comparison, levels in population.comparisons.items()
-            for level in levels
-        ]
-        print_table(party_type, ("comparison", "level", "bits against strangers", "against relatives"), rows)
 
 
 @reports_errors

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-from foundation.errors import NotFound, Problem, did_you_mean
 from foundation.settings import IdentitySettings
 from identity.model import BIT, Model
-from store import models
 from sync.cli.console import note, print_json, print_table
 from sync.estate import Estate
 from sync.rehearse import Part, Rehearsal, Sample
 from sync.resolve import with_settings
-from sync.train import active_model
+from sync.train import find_model
 
 PARTS_SHOWN = 4
 """Parts of a sample in the table; ``--json`` has all."""
@@ -37,24 +34,7 @@ def model_to_try(here: Estate, name: str | None, link_threshold: float | None) -
         link_threshold=settings.link_threshold if link_threshold is None else link_threshold,
         review_threshold=settings.review_threshold,
     )
-    return with_settings(_model(here, name), tried, here.duplicate_free)
-
-
-def _model(here: Estate, name: str | None) -> Model:
-    if name is None:
-        return active_model(here.store)[0]
-    artefact = models.artefact(here.store, name)
-    if artefact is None and Path(name).is_file():
-        artefact = Path(name).read_text(encoding="utf-8")
-    if artefact is None:
-        known = models.versions(here.store)
-        raise NotFound(
-            Problem(
-                message=f"there is no model '{name}', and no such file",
-                remedy=did_you_mean(name, known) if known else "train one: voeg model train",
-            )
-        )
-    return Model.from_json(artefact)
+    return with_settings(find_model(here.store, name), tried, here.duplicate_free)
 
 
 def print_rehearsal(rehearsal: Rehearsal, *, as_json: bool) -> None:
