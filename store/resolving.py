@@ -5,7 +5,8 @@ Frames in, frames out; columns are named as in ``store.tables``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -40,6 +41,7 @@ PARTY_ROWS = 50_000
 """Parties decoded at a time: some 100 MB."""
 
 _MODEL, _RULES = "resolved_with_model", "resolved_with_rules"
+_DUPLICATE_FREE = "resolved_with_duplicate_free"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +164,12 @@ def made_with(connection: Connection) -> MadeWith:
     return MadeWith(model=kept.get(_MODEL), rules=kept.get(_RULES))
 
 
+def duplicate_free(connection: Connection) -> frozenset[str]:
+    """Return the sources that were taken to have a customer once, when everything was last made."""
+    kept = connection.scalar(select(state.c.value).where(state.c.key == _DUPLICATE_FREE))
+    return frozenset(json.loads(kept or "[]"))
+
+
 def due(connection: Connection, today: datetime) -> pl.Series:
     """Return the entities of which values begin or cease to be valid by now."""
     return bulk.frame(connection, select(golden.c.entity_id).where(golden.c.due_at <= today))["entity_id"]
@@ -251,9 +259,12 @@ def begin_anew(connection: Connection) -> None:
     connection.execute(state.delete().where(state.c.key == _MODEL))
 
 
-def finish(connection: Connection, made_with: MadeWith) -> None:
-    """Say with what everything was made completely."""
-    values = {"key": [_MODEL, _RULES], "value": [made_with.model, made_with.rules]}
+def finish(connection: Connection, made_with: MadeWith, duplicate_free: Iterable[str]) -> None:
+    """Say with what everything was made completely, and which sources were taken to have a customer once."""
+    values = {
+        "key": [_MODEL, _RULES, _DUPLICATE_FREE],
+        "value": [made_with.model, made_with.rules, json.dumps(sorted(duplicate_free))],
+    }
     bulk.upsert(connection, state, pl.DataFrame(values))
 
 

@@ -19,6 +19,7 @@ from foundation.errors import ConfigurationError, NotFound, Problem, VoegError, 
 from foundation.settings import Settings, load_settings
 from golden import rules as survivorship_rules
 from golden.rules import Rules
+from store import resolving
 from store.engine import Store
 from store.engine import open as open_store
 from transform import mapping as mapping_language
@@ -71,8 +72,15 @@ class Estate:
 
     @property
     def duplicate_free(self) -> frozenset[str]:
-        """The sources of which the mapping says that they have a customer once."""
-        return frozenset(mapping.name for mapping in self.mappings if mapping.duplicate_free)
+        """The sources of which the mapping says that they have a customer once.
+
+        A mapping that does not compile says what it said at the last resolve: a typing error parts no customers.
+        """
+        told = {mapping.name: mapping.duplicate_free for mapping in self.mappings}
+        if self.broken:
+            with self.store.read() as connection:
+                told = dict.fromkeys(resolving.duplicate_free(connection), True) | told
+        return frozenset(name for name, once in told.items() if once)
 
     @property
     def broken(self) -> ConfigurationError | None:

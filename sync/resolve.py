@@ -131,7 +131,7 @@ def resolve(
         else:
             run.link(standing, engine)
         with store.write(held) as connection:
-            resolving.finish(connection, made_with)
+            resolving.finish(connection, made_with, model.duplicate_free)
             report.records, report.entities = resolving.size(connection), resolving.active(connection)
         references.attach(store, held, parties=touched)
     log.info(

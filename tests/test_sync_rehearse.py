@@ -160,3 +160,14 @@ def test_the_command_refuses_what_it_cannot_try(estate: EstateFolder) -> None:
     unknown = voeg(estate, "--dry-run", "--model", "0123456789abcdef")
     assert unknown.exit_code == 1
     assert "there is no model '0123456789abcdef'" in unknown.output
+
+
+def test_a_mapping_that_breaks_says_what_it_said(estate: EstateFolder) -> None:
+    estate.describe(MAPPING.format(source="crm").replace("mode:", "duplicate_free: true\nmode:"))
+    estate.run()
+    assert estate.here.duplicate_free == {"crm"}
+    estate.describe(MAPPING.format(source="crm") + "oops: 1\n")
+    assert estate.here.duplicate_free == {"crm"}
+    assert estate.resolve().idle
+    estate.describe(MAPPING.format(source="crm"))
+    assert estate.here.duplicate_free == frozenset()
