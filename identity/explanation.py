@@ -219,11 +219,10 @@ class Weighing:
 
     party_type: str
     steps: tuple[Step, ...]  # in the order of the comparisons
+    vetoes: tuple[str, ...]  # what says that the two are never one party, in words
     set_aside: tuple[str, ...]  # features with a common value that is too common to prove anything
     stranger_prior: int
     relative_prior: int
-    vetoed: bool  # they are never one party, whatever they have in common
-    same_source: bool  # both are records of one source that has every customer once
     link_threshold: int
     review_threshold: int
 
@@ -245,16 +244,6 @@ class Weighing:
         """The weight of the pair: what it proves against the better of the two other explanations."""
         return self.total(self.rival)
 
-    @property
-    def vetoes(self) -> tuple[str, ...]:
-        """What says that the two are never one party, in words."""
-        spoken = [f"{respect(step.comparison).name}: {step.words}" for step in self.steps if step.veto]
-        if self.same_source:
-            spoken.append("two records of a source that has every customer once")
-        if self.vetoed and not spoken:
-            spoken.append("a rule that has no words yet")
-        return tuple(spoken)
-
     def strongest(self, *, speaking_for: bool, most: int = 3) -> tuple[Step, ...]:
         """Return the respects that prove most for, or against, the two being one, the strongest first.
 
@@ -275,29 +264,28 @@ def weighed(left: Packed, right: Packed, model: Model) -> Weighing:
     if one.party_type != other.party_type:
         raise ValueError("records of different party types are never compared")
     proof = Scorer(model, one.party_type).evidence([one, other], np.array([0]), np.array([1]))
-    comparisons = COMPARISONS[one.party_type]
-    found = [comparison.level(one, other) for comparison in comparisons]
-    ruling = [
-        [place for place, numbers in veto.places(one.party_type) if found[place] in numbers]
-        for veto in VETOES[one.party_type]
-    ]
-    ruled_by = {
-        place
-        for veto, places in zip(VETOES[one.party_type], ruling, strict=True)
-        if len(places) == len(veto.levels)
-        for place in places
+    levels = {
+        comparison.name: comparison.levels[comparison.level(one, other)] for comparison in COMPARISONS[one.party_type]
     }
+    ruling = [
+        veto
+        for veto in VETOES[one.party_type]
+        if all(levels[comparison].name in names for comparison, names in veto.levels.items())
+    ]
+    ruled_by = {comparison for veto in ruling for comparison in veto.levels}
+    vetoes = [veto.name for veto in ruling]
+    if one["data_source"] == other["data_source"] and one["data_source"] in model.duplicate_free:
+        vetoes.append("two records of a source that has every customer once")
     steps = []
-    for column, comparison in enumerate(comparisons):
-        level = comparison.levels[found[column]]
-        shows = respect(comparison.name).shows
+    for column, (comparison, level) in enumerate(levels.items()):
+        shows = respect(comparison).shows
         steps.append(
             Step(
-                comparison=comparison.name,
+                comparison=comparison,
                 level=level.name,
-                words=in_words(comparison.name, level.name),
+                words=in_words(comparison, level.name),
                 told=bool(proof.told[0, column]),
-                veto=column in ruled_by,
+                veto=comparison in ruled_by,
                 stranger=int(proof.stranger[0, column]),
                 relative=int(proof.relative[0, column]),
                 left={name: one[name] for name in shows},
@@ -307,11 +295,10 @@ def weighed(left: Packed, right: Packed, model: Model) -> Weighing:
     return Weighing(
         party_type=one.party_type,
         steps=tuple(steps),
+        vetoes=tuple(vetoes),
         set_aside=_too_common(left, right, model),
         stranger_prior=proof.stranger_prior,
         relative_prior=proof.relative_prior,
-        vetoed=bool(proof.veto[0]),
-        same_source=one["data_source"] == other["data_source"] and one["data_source"] in model.duplicate_free,
         link_threshold=model.link_threshold,
         review_threshold=model.review_threshold,
     )

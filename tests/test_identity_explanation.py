@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from canonical_model.schema import Kind, content_schema
 from identity import clustering, explanation, features, packing
 from identity.clustering import Decisions, Edges
-from identity.comparison import COMPARISONS
+from identity.comparison import COMPARISONS, VETOES
 from identity.explanation import RESPECTS, RIVALS, Assembly, Packed, weighed
 from identity.linking import link
 from identity.model import Model, packaged_prior
@@ -73,6 +73,10 @@ LEVELS = sorted({(one.name, level.name) for found in COMPARISONS.values() for on
 @pytest.mark.parametrize(("comparison", "level"), LEVELS)
 def test_every_level_has_words(comparison: str, level: str) -> None:
     assert level in RESPECTS[comparison].levels, f"say in RESPECTS what {comparison} '{level}' means"
+
+
+def test_no_words_for_what_is_not_compared() -> None:
+    assert {(name, level) for name, found in RESPECTS.items() for level in found.levels} == set(LEVELS)
 
 
 @pytest.mark.parametrize("comparison", sorted({name for name, _ in LEVELS}))
@@ -154,10 +158,22 @@ def test_two_records_of_a_source_without_duplicates_are_ruled_out() -> None:
     assert weighed(one, other, model).vetoes == ("two records of a source that has every customer once",)
 
 
-def test_a_veto_without_words_is_a_veto_still() -> None:
-    one, other = packed(parties(person("Jan", "Bos"), person("Jan", "Bos")))
-    found = replace(weighed(one, other, PRIOR), vetoed=True)
-    assert found.vetoes == ("a rule that has no words yet",)
+@pytest.mark.parametrize("party_type", sorted(COMPARISONS))
+def test_what_rules_a_pair_out_is_named_in_words(party_type: str) -> None:
+    for veto in VETOES[party_type]:
+        assert " " in veto.name, f"'{veto.name}' is shown to people as it is"
+
+
+def test_levels_that_rule_a_pair_out_together_are_told_as_that() -> None:
+    one, other = packed(
+        parties(
+            person("Jan", "Bos", date(1950, 1, 1), national_id="111222333"),
+            person("Piet", "Bos", date(1984, 6, 7), national_id="987654321"),
+        )
+    )
+    found = weighed(one, other, PRIOR)
+    assert len(found.vetoes) == 1 and "national id" in found.vetoes[0]
+    assert {step.comparison for step in found.steps if step.veto} >= {"national_id", "given_name", "birth_date"}
 
 
 def test_a_person_is_not_weighed_against_an_organisation() -> None:

@@ -86,7 +86,7 @@ SHOP: list[Row] = [
     {"id": "father", **FATHER, "email": "jan.smit@example.org"},
     {"id": "son", **SON},
     {"id": "either", **EITHER},
-    {"id": "other bos", **NAMESAKE, "nid": "987654321"},
+    {"id": "other bos", **NAMESAKE, "given": "Klaas", "born": "1961-01-02", "nid": "987654321"},
 ]
 
 
@@ -191,9 +191,18 @@ def test_father_and_son_contradict_each_other_though_a_record_fits_both(explaine
     assert all(key.records and key.records >= 2 for key in found.keys)
 
 
-def test_national_ids_that_differ_rule_it_out(explainer: Explainer) -> None:
+def test_a_source_that_has_everyone_once_rules_it_out(folder: EstateFolder) -> None:
+    model, _ = model_in_use(folder.store, folder.here.settings.identity, frozenset({"crm"}))
+    found = Explainer(folder.store, model, region="NL").why_not("crm/father", "crm/son")
+    assert found.reasons[0] == "veto" and found.why.between is None
+    two = Explainer(folder.store, model, region="NL").why("crm/father", "crm/son")
+    assert two.verdict == "veto"
+
+
+def test_levels_that_rule_it_out_together_are_named(explainer: Explainer) -> None:
     found = explainer.why_not("crm/one bos", "shop/other bos")
-    assert found.reasons[0] == "veto" and found.why.verdict == "veto"
+    assert found.reasons[0] == "veto" and found.why.verdict == "veto" and found.why.strongest is not None
+    assert any("national id" in veto for veto in found.why.strongest.weighing.vetoes)
 
 
 def test_a_person_is_never_an_organisation(explainer: Explainer) -> None:

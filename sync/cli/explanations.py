@@ -317,9 +317,15 @@ def _print_weighing(pair: Pair, *, show_values: bool) -> None:
     for step, (before, after) in zip(told, itertools.pairwise(sums), strict=True):
         compared = (_value(step.left), _value(step.right)) if show_values else ()
         name = explanation.respect(step.comparison).name
-        words = f"{step.words} (rules it out)" if step.veto else step.words
         rows.append(
-            (name, words, *compared, *_both(step.stranger, step.relative), after / BIT, _bar(before, after, low, high))
+            (
+                name,
+                step.words,
+                *compared,
+                *_both(step.stranger, step.relative),
+                after / BIT,
+                _bar(before, after, low, high),
+            )
         )
     totals = _both(weighing.total("strangers"), weighing.total("relatives"))
     rows.append(("together", "", *values, *totals, weighing.weight / BIT, _bar(0, weighing.weight, low, high)))
@@ -328,6 +334,8 @@ def _print_weighing(pair: Pair, *, show_values: bool) -> None:
     silent = [explanation.respect(step.comparison).name for step in weighing.steps if not step.told]
     if silent:
         out.print(f"not told by both: {', '.join(silent)}", markup=False)
+    if weighing.vetoes:
+        out.print(f"ruled out by: {'; '.join(weighing.vetoes)}", markup=False)
     if weighing.set_aside:
         names = ", ".join(name.replace("_", " ") for name in weighing.set_aside)
         out.print(f"in common, but too common to mean anything: {names}", markup=False)
