@@ -99,7 +99,8 @@ def partition(*, nodes: int, edges: Edges, decisions: Decisions, threshold: int,
 
     Args:
         nodes: number of records.
-        edges: every pair at or above the threshold, once; others may be among them and change nothing.
+        edges: every pair at or above the threshold, once; others may be among them and change nothing, but the more of
+            them are known, the fewer have to be weighed.
         decisions: hard constraints; a never-link beats a must-link.
         threshold: weight from which pairs link, and clusters join.
         weigh: weighs the pairs inside a component.
@@ -113,7 +114,7 @@ def partition(*, nodes: int, edges: Edges, decisions: Decisions, threshold: int,
     decided[pieces[_columns(decisions.never_link).ravel()]] = True
     for members in _too_large(pieces):
         final[members] = pinned[members]
-    for members, evidence in _doubtful(pieces, decided, weigh):
+    for members, evidence in _doubtful(pieces, decided, _agreeing(pieces, edges), weigh):
         grown = _Clusters(members, evidence, pinned, decisions.never_link)
         grown.join_best(threshold)
         final[members] = np.take_along_axis(members, grown.name, axis=1)
@@ -136,7 +137,9 @@ def joins(*, nodes: int, decisions: Decisions, weigh: Weigh) -> list[Join]:
     members = np.arange(nodes, dtype=np.int64)
     pinned = _pinned(nodes, decisions)
     found = [Join(int(pinned[member]), int(member), None) for member in members if pinned[member] != member]
-    for piece, evidence in _doubtful(np.zeros(nodes, dtype=np.int64), np.ones(nodes, dtype=bool), weigh):
+    for piece, evidence in _doubtful(
+        np.zeros(nodes, dtype=np.int64), np.ones(nodes, dtype=bool), np.zeros(nodes, dtype=np.int64), weigh
+    ):
         grown = _Clusters(piece, evidence, pinned, decisions.never_link)
         grown.join_best(_NEVER + 1)
         found += grown.joins
@@ -194,18 +197,24 @@ def _too_large(pieces: Ints) -> Iterator[Ints]:
         yield members[start : start + size]
 
 
-def _doubtful(pieces: Ints, decided: Bools, weigh: Weigh) -> Iterator[tuple[Ints, Evidence]]:
+def _agreeing(pieces: Ints, edges: Edges) -> Ints:
+    """Return, by the smallest record of each piece, how many pairs in it are known not to speak against it."""
+    inside = (pieces[edges.left] == pieces[edges.right]) & (edges.weight >= 0) & ~edges.veto
+    return np.bincount(pieces[edges.left[inside]], minlength=pieces.size)
+
+
+def _doubtful(pieces: Ints, decided: Bools, agreeing: Ints, weigh: Weigh) -> Iterator[tuple[Ints, Evidence]]:
     """Yield the pieces that aren't taken whole, those of one size together, and the evidence of all pairs in them.
 
-    Two records that link and that nobody decided on need no second look.
+    Records of which all pairs are known to agree, and that nobody decided on, need no second look.
 
     Returns:
         Records (piece, place), sorted in each; and evidence of the pairs of the first piece, sorted, of the second …
     """
     members, starts, sizes = _grouped(pieces)
-    chosen = (sizes <= LARGE) & ((sizes > 2) | ((sizes > 1) & decided[members[starts]]))
-    starts, sizes = starts[chosen], sizes[chosen]
     pairs = sizes * (sizes - 1) // 2
+    chosen = (sizes > 1) & (sizes <= LARGE) & (decided[members[starts]] | (agreeing[members[starts]] < pairs))
+    starts, sizes, pairs = starts[chosen], sizes[chosen], pairs[chosen]
     chunk = np.cumsum(pairs) // CHUNK
     for number in np.unique(chunk):
         first, last = np.searchsorted(chunk, [number, number + 1])
