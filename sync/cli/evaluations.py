@@ -120,6 +120,7 @@ def _print(report: _Report) -> None:
         out.print()
         _print_links(report.links)
     if report.advice is not None:
+        out.print()
         _print_advice(report.advice, report.model)
 
 
@@ -145,20 +146,31 @@ def _print_evaluation(found: Evaluation) -> None:
     if found.without_truth:
         note(f"{found.without_truth:,} source records are not in the truth, and do not count")
     out.print()
-    columns = ("source", "and source", "wrongly together", "wrongly apart", "precision", "recall")
     sources = [
         (row["source_a"], row["source_b"], row["wrong"], row["lost"], f"{row['precision']:.4f}", f"{row['recall']:.4f}")
         for row in found.by_source.head(SOURCES_SHOWN).iter_rows(named=True)
     ]
-    print_table("Pairs of records by their sources, the most mistakes first", columns, sources)
-    for title, holds, examples in (
-        ("Customers put together wrongly, the worst first", "of true customers", found.over_merged),
-        ("True customers in pieces, the worst first", "in customers", found.split),
+    print_table(
+        "Pairs of records by their sources, the most mistakes first",
+        ("source", "and source", "wrongly together", "wrongly apart", "precision", "recall"),
+        sources,
+    )
+    for title, columns, examples in (
+        (
+            "Customers put together wrongly, the worst first",
+            ("customer", "source records", "pairs wrongly together", "of true customers"),
+            found.over_merged,
+        ),
+        (
+            "True customers in pieces, the worst first",
+            ("true customer", "source records", "pairs wrongly apart", "in customers"),
+            found.split,
+        ),
     ):
         if examples:
             out.print()
             rows_of = [(example.name, example.records, example.pairs, _parts(example)) for example in examples]
-            print_table(title, ("customer", "source records", "wrong pairs", holds), rows_of)
+            print_table(title, columns, rows_of)
 
 
 def _parts(example: Example) -> str:
@@ -180,7 +192,7 @@ def _print_links(links: pl.DataFrame) -> None:
         (f"{row['threshold'] / BIT:.2f}", *(f"{row[name]:.4f}" for name in ("precision", "recall", "f1")))
         for row in links.iter_rows(named=True)
     ]
-    print_table("Pairs of records at other link thresholds", ("bits", "precision", "recall", "F1"), rows)
+    print_table("Other link thresholds", ("bits", "precision", "recall", "F1"), rows)
 
 
 def _print_advice(advice: Advice, model: Model) -> None:
