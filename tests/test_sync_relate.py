@@ -12,6 +12,7 @@ from estates import EstateFolder, Row, members
 from foundation.errors import NotFound
 from identity.model import Model
 from sync import relate
+from sync.explain import Explainer
 from sync.export import Format
 from sync.relate import Related
 from sync.resolve import model_in_use
@@ -210,3 +211,24 @@ def test_exports_can_be_read_by_spreadsheets(folder: EstateFolder, model: Model,
 def test_who_is_not_there_is_not_found(folder: EstateFolder, model: Model) -> None:
     with pytest.raises(NotFound, match="there is no customer 999"):
         related(folder, model, "999")
+
+
+def test_postgresql_tells_the_same(
+    folder: EstateFolder, model: Model, ids: dict[str, str], tmp_path: Path, postgres_url: str
+) -> None:
+    other = EstateFolder(tmp_path / "estate", store_url=postgres_url)
+    other.describe(MAPPING)
+    other.deliver("data/crm.csv", ROWS, COLUMNS)
+    other.run()
+    theirs = {key: str(number) for number, records in members(other.store).items() for _, key in records}
+    for key in ("K1", "K4", "K5", "F3"):
+        found, expected = related(other, model, theirs[key]), related(folder, model, ids[key])
+        assert told(found, theirs) == told(expected, ids)
+        assert len(found.household) == len(expected.household)
+    explainers = [Explainer(each.store, model, region="NL") for each in (folder, other)]
+    for a, b in (("crm/K1", "crm/K2"), ("crm/F1", "crm/F2"), ("crm/K1", "crm/K5")):
+        mine, same = (explainer.why_not(a, b) for explainer in explainers)
+        assert (mine.reasons, mine.keys, mine.why.between) == (same.reasons, same.keys, same.why.between)
+    how = explainers[1].how(theirs["K1"])
+    assert [str(record) for record in how.records] == ["crm/K1"]
+    other.close()
