@@ -33,7 +33,7 @@ from identity.comparison import COMPARISONS, Comparison, Side
 from identity.evidence import Evidence, evidence
 from identity.linking import Linked
 from identity.model import BIT, Model, Population
-from identity.records import database, insert, view
+from identity.records import database, registered, view
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -215,9 +215,8 @@ def _handed_over(
     for some in records.iter_slices(CHUNK):
         rows = seen_by_model(some).drop("record_no", "key")
         seen.append(spark.createDataFrame(_arrow(rows)))
-        with database() as connection:
-            insert(connection, "record", rows)
-            table = blocking.create_keys(connection, "record", rules)
+        with database() as connection, registered(connection, record_frame=rows):
+            table = blocking.create_keys(connection, "record_frame", rules)
             keys = pl.DataFrame(connection.sql(f"SELECT i, hash, rule FROM {table}").to_arrow_table())  # noqa: S608
         keyed.append(spark.createDataFrame(_arrow(keys.join(most, on="rule").select("i", "hash", "most"))))
     return reduce(_union, seen).persist(), reduce(_union, keyed)
