@@ -34,7 +34,7 @@ from sync import steward
 from sync.link import Engine, link_landed
 from sync.plan import Plan, cut, plan
 from sync.survive import changes
-from sync.train import active_model
+from sync.train import active_model, outgrown
 
 log = structlog.get_logger()
 
@@ -69,6 +69,7 @@ class Resolved:
     seconds: dict[str, float] = field(default_factory=dict)  # by stage
     anew: bool = False  # whether everything was linked anew
     idle: bool = True  # whether there was nothing to do
+    outgrown: str | None = None  # why the model should be trained again
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -133,6 +134,7 @@ def resolve(
         with store.write(held) as connection:
             resolving.finish(connection, made_with, model.duplicate_free)
             report.records, report.entities = resolving.size(connection), resolving.active(connection)
+        report.outgrown = outgrown(model, report.records)
         references.attach(store, held, parties=touched)
     log.info(
         "resolved", records=report.records, entities=report.entities, anew=report.anew, changes=report.changes,

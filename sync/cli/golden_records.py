@@ -92,6 +92,7 @@ def resolved_as_dict(report: Resolved) -> dict[str, Any]:
     return {
         "model": report.model,
         "packaged_prior": report.prior,
+        "outgrown": report.outgrown,
         "idle": report.idle,
         "anew": report.anew,
         "changes": report.changes,
@@ -126,6 +127,8 @@ def print_resolved(report: Resolved) -> None:
     if report.idle:
         note("nothing changed since the last resolve")
         return
+    if report.outgrown:
+        note(report.outgrown)
     note("everything was linked anew" if report.anew else f"{report.changes:,} changed records were matched")
     rows: list[tuple[str, float]] = [("source records", report.records), ("entities", report.entities)]
     rows += [(f"events: {name}", count) for name, count in sorted(report.events.items())]
