@@ -208,9 +208,20 @@ def create_keys(
     Returns:
         Name of the new table: ``i``, ``hash`` BIGINT, ``rule`` UTINYINT (place in ``rules``); no row twice.
     """
-    union = " UNION ALL ".join(_keys_sql(records, number, rule) for number, rule in enumerate(rules))
-    connection.execute(f"CREATE OR REPLACE TABLE {table} AS {union}")
+    add_keys(connection, records, rules, create_table(connection, table))
     return table
+
+
+def create_table(connection: duckdb.DuckDBPyConnection, table: str) -> str:
+    """Make an empty table of blocking keys; return its name."""
+    connection.execute(f"CREATE OR REPLACE TABLE {table} (i INTEGER, hash BIGINT, rule UTINYINT)")
+    return table
+
+
+def add_keys(connection: duckdb.DuckDBPyConnection, records: str, rules: Sequence[Rule], table: str) -> None:
+    """Add the blocking keys of records to a table that ``create_table`` made; see ``create_keys``."""
+    union = " UNION ALL ".join(_keys_sql(records, number, rule) for number, rule in enumerate(rules))
+    connection.execute(f"INSERT INTO {table} {union}")
 
 
 def common_keys(connection: duckdb.DuckDBPyConnection, keys_table: str, rules: Sequence[Rule]) -> frozenset[int]:

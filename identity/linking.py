@@ -11,7 +11,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -25,10 +25,7 @@ from identity.comparison import COMPARISONS
 from identity.evidence import Evidence
 from identity.model import Model
 from identity.pairs import Numbering, Pairs
-from identity.records import create_records as create_records  # noqa: PLC0414 -- moved
-from identity.records import database as database  # noqa: PLC0414 -- moved
-from identity.records import insert, view
-from identity.records import without_generic as without_generic  # noqa: PLC0414 -- moved
+from identity.records import Stored, database, registered, view
 
 MUST_LINK: Final = "must_link"
 NEVER_LINK: Final = "never_link"
@@ -111,76 +108,47 @@ def _pieces(features: pl.DataFrame | Iterable[pl.DataFrame]) -> Iterator[pl.Data
         yield pl.concat(waiting)
 
 
-@dataclass(slots=True)
-class _Numbers:
-    """Numbers and keys of the records of one party type, in the order of arrival."""
-
-    parts: list[pl.DataFrame] = field(default_factory=list)
-    count: int = 0
-
-    def frame(self) -> pl.DataFrame:
-        """Return ``record_no``, ``key``."""
-        return pl.concat(self.parts)
-
-
 class Gathered:
-    """Records in a database of their own, to be linked; afterwards, what matching a change needs to know of them."""
+    """Records to be linked, in files; afterwards, what matching a change needs to know of them."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path, model: Model) -> None:
         """Begin without records.
 
         Args:
             connection: an empty database.
-            folder: an empty folder, for the features as they come.
+            folder: an empty folder.
             model: the model version.
         """
-        self._connection = connection
-        self._folder = folder
         self._model = model
         self._view = view(model)
-        self._numbers = {party_type: _Numbers() for party_type in COMPARISONS}
-        self._keyed: set[str] = set()
+        self._raw = _stored(folder / "raw")
+        self._of_type = {party_type: _OfType(connection, folder, model, party_type) for party_type in COMPARISONS}
 
     def add(self, features: pl.DataFrame) -> None:
         """Take records in (``identity.features.SCHEMA``)."""
-        features.write_ipc(self._folder / f"{len(list(self._folder.iterdir())):06}.arrow")
-        for party_type, numbers in self._numbers.items():
+        self._raw.add(features)
+        for party_type, records in self._of_type.items():
             some = features.filter(pl.col("party_type") == party_type)
-            if some.is_empty():
-                continue
-            seen = self._view(some).with_columns(
-                i=pl.int_range(numbers.count, numbers.count + some.height, dtype=pl.Int32)
-            )
-            insert(self._connection, _records(party_type), seen)
-            numbers.parts.append(some.select("record_no", "key"))
-            numbers.count += some.height
+            if not some.is_empty():
+                records.add(some, self._view(some))
 
     def link(self, decisions: pl.DataFrame) -> Linked:
         """Link what was gathered; see ``linking.link``."""
-        parts, indexes = [], [_index(pl.DataFrame(schema=CLUSTER_SCHEMA), "")]
-        for party_type, numbers in self._numbers.items():
-            if not numbers.count:
-                continue
-            ordered = numbers.frame().sort("key", "record_no")
-            parts.append(_link_population(ordered, self.pairs(party_type), decisions, self._model))
+        parts, indexes = [], []
+        for party_type, records in self._of_type.items():
+            ordered = records.numbers().sort("key", "record_no")
             indexes.append(_index(ordered, party_type))
+            if not ordered.is_empty():
+                parts.append(_link_population(ordered, records.pairs(), decisions, self._model))
         return _together(parts, _crossed_decisions(pl.concat(indexes), decisions))
 
     def pairs(self, party_type: str) -> Pairs:
-        """Return the pairs of the records of a party type, of which there are some."""
-        return Pairs(
-            self._connection,
-            self._model,
-            party_type,
-            Numbering.of(self._numbers[party_type].frame()),
-            records_table=_records(party_type),
-            keys_table=self._keys_table(party_type),
-        )
+        """Return the pairs of the records of a party type."""
+        return self._of_type[party_type].pairs()
 
     def features(self) -> Iterator[pl.DataFrame]:
         """Yield the features as they came."""
-        for path in sorted(self._folder.iterdir()):
-            yield pl.read_ipc(path)
+        return self._raw.frames()
 
     def keys(self, rows: int) -> Iterator[pl.DataFrame]:
         """Yield the blocking keys of all records, but those that the model knows as common.
@@ -191,34 +159,60 @@ class Gathered:
         Returns:
             Frames of ``hash`` Int64 and ``record_no`` Int64; within a party type sorted by both.
         """
+        for records in self._of_type.values():
+            yield from records.keys(rows)
+
+
+class _OfType:
+    """The records of one party type."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path, model: Model, party_type: str) -> None:
+        self._connection = connection
+        self._model = model
+        self._party_type = party_type
+        self._seen = _stored(folder / party_type)
+        self._numbers = [pl.DataFrame(schema={"record_no": pl.Int64, "key": pl.UInt64})]
+        self._keys = blocking.create_table(connection, f"key_of_{party_type}")
+
+    def add(self, features: pl.DataFrame, seen: pl.DataFrame) -> None:
+        """Take records in, and how the model sees them."""
+        first = self._seen.count
+        numbered = seen.with_columns(i=pl.int_range(first, first + seen.height, dtype=pl.Int32))
+        self._seen.add(numbered)
+        self._numbers.append(features.select("record_no", "key"))
+        with registered(self._connection, record_frame=numbered):
+            blocking.add_keys(self._connection, "record_frame", blocking.RULES[self._party_type], self._keys)
+
+    def numbers(self) -> pl.DataFrame:
+        """Return ``record_no``, ``key`` in the order of arrival."""
+        return pl.concat(self._numbers)
+
+    def pairs(self) -> Pairs:
+        """Return the pairs."""
+        numbering = Numbering.of(self.numbers())
+        return Pairs(
+            self._connection, self._model, self._party_type, numbering, records=self._seen, keys_table=self._keys
+        )
+
+    def keys(self, rows: int) -> Iterator[pl.DataFrame]:
+        """Yield the blocking keys; see ``Gathered.keys``."""
+        numbers = self.numbers().select("record_no", i=pl.int_range(pl.len(), dtype=pl.Int32))
         common = pl.DataFrame({"hash": sorted(self._model.common_keys)}, schema={"hash": pl.Int64})
-        for party_type, numbers in self._numbers.items():
-            if not numbers.count:
-                continue
-            self._connection.register("common_frame", common.to_arrow())
+        with registered(self._connection, number_frame=numbers, common_frame=common):
             found = self._connection.sql(
                 f"""
                 SELECT hash, record_no
-                FROM {self._keys_table(party_type)} JOIN (SELECT i, record_no FROM {_records(party_type)}) USING (i)
-                ANTI JOIN common_frame USING (hash)
+                FROM {self._keys} JOIN number_frame USING (i) ANTI JOIN common_frame USING (hash)
                 ORDER BY hash, record_no
                 """  # noqa: S608
             )
             for batch in found.to_arrow_reader(rows):
                 yield pl.DataFrame(pl.from_arrow(batch))
-            self._connection.unregister("common_frame")
-
-    def _keys_table(self, party_type: str) -> str:
-        """Return the name of the table of blocking keys; make it the first time."""
-        table = f"key_of_{party_type}"
-        if party_type not in self._keyed:
-            blocking.create_keys(self._connection, _records(party_type), blocking.RULES[party_type], table)
-            self._keyed.add(party_type)
-        return table
 
 
-def _records(party_type: str) -> str:
-    return f"record_of_{party_type}"
+def _stored(folder: Path) -> Stored:
+    folder.mkdir()
+    return Stored(folder)
 
 
 def _link_by(

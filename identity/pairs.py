@@ -64,6 +64,7 @@ class Pairs:
         model: Model,
         party_type: str,
         numbering: Numbering,
+        *,
         records: Stored,
         keys_table: str,
     ) -> None:
@@ -104,10 +105,14 @@ class Pairs:
         surprises = _surprises(comparisons)
         levels = [f"{one.sql(_left, _right)} AS {one.name}" for one in comparisons]
         kept = [f"a.{name}_surprise AS {name}_surprise" for name in surprises]
-        numbers, places = np.unique(self._numbering.order[np.concatenate([left, right])], return_inverse=True)
-        ends = numbers[places].reshape(2, -1)
-        pair_frame = pl.DataFrame({"l": ends[0], "r": ends[1]}).cast(pl.Int32).with_row_index("place")
-        with registered(self._connection, pair_frame=pair_frame, record_frame=self._records.gather(numbers)):
+        one, other = self._numbering.order[left], self._numbering.order[right]
+        concerned = np.zeros(self._numbering.order.size, dtype=bool)
+        concerned[one] = concerned[other] = True
+        frames = {
+            "pair_frame": pl.DataFrame({"l": one, "r": other}).cast(pl.Int32).with_row_index("place"),
+            "record_frame": self._records.gather(np.flatnonzero(concerned)),
+        }
+        with registered(self._connection, **frames):
             rows = self._connection.sql(
                 f"""
                 SELECT place, {", ".join(levels + kept)}, {_SAME_ONLY_SOURCE} AS veto

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import bisect
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 import duckdb
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from identity.features import SCHEMA
 from identity.model import Frequencies, Model
@@ -30,16 +34,66 @@ def database() -> Iterator[duckdb.DuckDBPyConnection]:
 
 def create_records(connection: duckdb.DuckDBPyConnection, numbered: pl.DataFrame, model: Model) -> None:
     """Make the table ``record`` of features with ``i`` Int32, as the model sees them (``view``)."""
-    connection.execute("DROP TABLE IF EXISTS record")
-    insert(connection, "record", view(model)(numbered))
+    with registered(connection, row_frame=view(model)(numbered)):
+        connection.execute("CREATE OR REPLACE TABLE record AS FROM row_frame")
 
 
-def insert(connection: duckdb.DuckDBPyConnection, table: str, rows: pl.DataFrame) -> None:
-    """Add rows to a table; the first make it."""
-    connection.register("row_frame", rows.to_arrow())
-    connection.execute(f"CREATE TABLE IF NOT EXISTS {table} AS FROM row_frame LIMIT 0")
-    connection.execute(f"INSERT INTO {table} FROM row_frame")
-    connection.unregister("row_frame")
+@contextmanager
+def registered(connection: duckdb.DuckDBPyConnection, **frames: pl.DataFrame) -> Iterator[None]:
+    """Let SQL read frames by name, without copying them."""
+    for name, frame in frames.items():
+        connection.register(name, frame.to_arrow(compat_level=pl.CompatLevel.newest()))
+    yield
+    for name in frames:
+        connection.unregister(name)
+
+
+class Stored:
+    """Records in Arrow files, numbered in the order of arrival; read by mapping the files."""
+
+    def __init__(self, folder: Path) -> None:
+        """Begin without records, in a folder that exists."""
+        self._folder = folder
+        self._starts: list[int] = []  # number of the first record of each file
+        self.count = 0
+
+    def add(self, rows: pl.DataFrame) -> None:
+        """Add records."""
+        rows.write_ipc(self._path(len(self._starts)))
+        self._starts.append(self.count)
+        self.count += rows.height
+
+    def frames(self) -> Iterator[pl.DataFrame]:
+        """Yield the records as they came."""
+        for place in range(len(self._starts)):
+            yield pl.read_ipc(self._path(place))
+
+    def slice(self, first: int, end: int) -> pl.DataFrame:
+        """Return the records ``first`` … ``end`` - 1, as far as there are."""
+        return pl.concat(
+            frame.slice(max(first - start, 0), min(end, start + frame.height) - max(first, start))
+            for start, frame in self._within(first, end)
+        )
+
+    def gather(self, numbers: NDArray[np.int64]) -> pl.DataFrame:
+        """Return the records of these numbers, which are sorted."""
+        parts = [self.slice(0, 1).clear()]
+        if not numbers.size:
+            return parts[0]
+        for start, frame in self._within(int(numbers[0]), int(numbers[-1]) + 1):
+            low, high = np.searchsorted(numbers, [start, start + frame.height])
+            parts.append(frame[numbers[low:high] - start])
+        return pl.concat(parts)
+
+    def _within(self, first: int, end: int) -> Iterator[tuple[int, pl.DataFrame]]:
+        """Yield the files with some of these records, each with the number of its first."""
+        low = bisect.bisect_right(self._starts, first) - 1
+        high = bisect.bisect_left(self._starts, end)
+        for place in range(max(low, 0), high):
+            yield self._starts[place], pl.read_ipc(self._path(place))
+
+    def _path(self, place: int) -> Path:
+        return self._folder / f"{place:06}.arrow"
 
 
 def view(model: Model) -> Callable[[pl.DataFrame], pl.DataFrame]:

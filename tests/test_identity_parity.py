@@ -14,14 +14,13 @@ from hypothesis import strategies as st
 from matched import Kept, in_bulk, people
 
 from canonical_model.schema import Kind, content_schema
-from identity import blocking, features
+from identity import features
 from identity.comparison import COMPARISONS, Value
 from identity.evidence import Evidence
+from identity.linking import gathered
 from identity.model import Model, packaged_prior
 from identity.online import changes
 from identity.packing import FIELDS, LISTS, pack
-from identity.pairs import Numbering, Pairs
-from identity.records import create_records, database
 from identity.scoring import Record, Scorer
 
 PRIOR = packaged_prior()
@@ -49,13 +48,8 @@ def both(frame: pl.DataFrame, model: Model, pairs: list[tuple[int, int]]) -> tup
     party_type = frame["party_type"][0]
     ordered = frame.sort("key", "record_no")
     left, right = np.array(pairs, dtype=np.int64).T
-    with database() as connection:
-        create_records(connection, ordered.with_columns(i=pl.int_range(ordered.height, dtype=pl.Int32)), model)
-        blocking.create_keys(connection, "record", blocking.RULES[party_type])
-        numbering = Numbering(*[np.arange(ordered.height)] * 2)
-        bulk = Pairs(connection, model, party_type, numbering, records_table="record", keys_table="blocking_key").weigh(
-            left, right
-        )
+    with gathered(ordered, model) as gathered_:
+        bulk = gathered_.pairs(party_type).weigh(left, right)
     seen = [Record(content, key, model) for _, key, content in pack(ordered).iter_rows()]
     return bulk, Scorer(model, party_type).evidence(seen, left, right)
 
