@@ -13,7 +13,7 @@ functions as in bulk: the result is that of linking everything anew.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, NamedTuple, Protocol
@@ -456,20 +456,27 @@ class _Groups:
         }
 
     def _neighbours(self, frontier: set[int]) -> set[int]:
-        """Return the records that the members are linked with now."""
-        for a, b, weight, veto in self._index.edges(list(frontier - self._edges.dirty)):
-            if a not in self._edges.dirty and b not in self._edges.dirty:
-                self._between[a, b] = weight, bool(veto)
+        """Return the records that the members are linked with now, members among them."""
+        found = {number for pair, edge in self._edges.new.items() if self._is_link(edge) for number in pair}
+        dirty = self._edges.dirty
+        for a, b, weight, veto in self._index.edges(list(frontier - dirty)):
+            if a not in dirty and b not in dirty:
+                self._between[a, b] = edge = weight, bool(veto)
+                if self._is_link(edge):
+                    found |= {a, b}
         decided = self._index.decisions(list(frontier))
         self._records.load({number for a, b, _ in decided for number in (a, b)})
         self._decisions.update(decided)
-        return {number for pair in self._links() for number in pair}
+        return found.union(*(pair for pair in self._must_links(decided)))
 
     def _links(self) -> list[Pair]:
         """Return the pairs that hang together."""
-        return [pair for pair, found in self._between.items() if self._is_link(found)] + [
-            (a, b) for a, b, kind in self._decisions if kind == MUST_LINK and self._live(a, b) and self._alike(a, b)
-        ]
+        linked = [pair for pair, found in self._between.items() if self._is_link(found)]
+        return linked + self._must_links(self._decisions)
+
+    def _must_links(self, decided: Iterable[tuple[int, int, str]]) -> list[Pair]:
+        """Return the pairs of records that people joined, and that can be one party."""
+        return [(a, b) for a, b, kind in decided if kind == MUST_LINK and self._live(a, b) and self._alike(a, b)]
 
     def _largest(self) -> int:
         """Return how many records hang together, at most."""

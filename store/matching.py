@@ -83,11 +83,11 @@ class Index:
 
     def edges(self, records: Sequence[int]) -> list[tuple[int, int, int, bool]]:
         """Return every edge that one of the records is in, once: a < b, weight, veto."""
-        return self._rows(self._reads.edges, records)
+        return list(dict.fromkeys(self._rows(self._reads.edges, records)))  # one between two of them comes twice
 
     def decisions(self, records: Sequence[int]) -> list[tuple[int, int, str]]:
         """Return every decision that holds about one of the records, once: a < b, kind."""
-        return self._rows(self._reads.decisions, records)
+        return list(dict.fromkeys(self._rows(self._reads.decisions, records)))
 
     def _rows(self, read: _Read, many: Sequence[int], **more: int) -> list[Any]:
         values = {**read.constants, "many": self._reads.many(many), **more}
@@ -205,7 +205,7 @@ def _reads(dialect: str) -> _Reads:
 
     def either(pairs: Select[Any], table: Table) -> _Read:
         first, second = (pairs.where(table.c[side].in_(select(wanted.c.value))) for side in ("a", "b"))
-        return _read(first.union(second), dialect)
+        return _read(first.union_all(second), dialect)
 
     return _Reads(
         holders=_read(holders, dialect),
