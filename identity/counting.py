@@ -163,23 +163,53 @@ def common_keys(connection: duckdb.DuckDBPyConnection, generic: Mapping[str, Col
     found: set[int] = set()
     for party_type, rules in RULES.items():
         records = f"(SELECT {columns} FROM feature WHERE party_type = '{party_type}')"  # noqa: S608
+        often = _often(connection, records, rules)
         for rule in rules:
-            found |= _common_keys(connection, records, rule)
+            found |= _common_keys(connection, records, rule, often)
     return frozenset(found)
 
 
-def _common_keys(connection: duckdb.DuckDBPyConnection, records: str, rule: Rule) -> set[int]:
+def _often(connection: duckdb.DuckDBPyConnection, records: str, rules: Sequence[Rule]) -> dict[str, str]:
+    """Make a table of the values that many records carry, of each part that is a feature as it is.
+
+    A common key has no other values, and most keys are out by that before they are made.
+
+    Returns:
+        By the SQL of a part the name of its table, the one of the fewest records first.
+    """
+    least = min(rule.at_most for rule in rules)
+    sizes: dict[str, int] = {}
+    names: dict[str, str] = {}
+    for part in (part for rule in rules for part in rule.parts):
+        if part.sql in names or part.sql not in features.SCHEMA:
+            continue
+        name = names[part.sql] = f"often_{len(names)}"
+        value = f"unnest({part.sql})" if part.many else part.sql
+        connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {value} AS value, count(*) AS records FROM {records}"  # noqa: S608
+            f" GROUP BY value HAVING value IS NOT NULL AND count(*) > {least}"
+        )
+        [(sizes[part.sql],)] = connection.sql(f"SELECT coalesce(sum(records), 0) FROM {name}").fetchall()  # noqa: S608
+    return {sql: names[sql] for sql in sorted(names, key=lambda sql: sizes[sql])}
+
+
+def _common_keys(connection: duckdb.DuckDBPyConnection, records: str, rule: Rule, often: Mapping[str, str]) -> set[int]:
     """Return the common keys of one rule: counted by a quick hash, of which only the common ones become keys."""
-    names = [f"p{place}" for place in range(len(rule.parts))]
-    values = ", ".join(f"{part.sql} AS {name}" for part, name in zip(rule.parts, names, strict=True))
+    names = {part: f"p{place}" for place, part in enumerate(rule.parts)}
+    order = {sql: place for place, sql in enumerate(often)}
 
     def rows(records: str) -> str:
-        exploded = f"SELECT record_no, {values} FROM {records}"  # noqa: S608
-        for part, name in zip(rule.parts, names, strict=True):
+        found = f"SELECT *, {', '.join(f'{part.sql} AS {name}' for part, name in names.items())} FROM {records}"  # noqa: S608
+        for part in sorted(rule.parts, key=lambda part: order.get(part.sql, len(order))):
+            name = names[part]
             if part.many:
-                exploded = f"SELECT * REPLACE (unnest({name}) AS {name}) FROM ({exploded})"  # noqa: S608
-        present = " AND ".join(f"{name} IS NOT NULL" for name in names)
-        return f"SELECT *, hash({', '.join(names)}) AS quick FROM ({exploded}) WHERE {present}"  # noqa: S608
+                found = f"SELECT * REPLACE (unnest({name}) AS {name}) FROM ({found})"  # noqa: S608
+            wanted = f"{name} IS NOT NULL"
+            if part.sql in often:
+                wanted = f"{name} IN (SELECT value FROM {often[part.sql]} WHERE records > {rule.at_most})"  # noqa: S608
+            found = f"SELECT * FROM ({found}) WHERE {wanted}"  # noqa: S608
+        values = ", ".join(names.values())
+        return f"SELECT record_no, {values}, hash({values}) AS quick FROM ({found})"  # noqa: S608
 
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE common AS SELECT quick, any_value(record_no) AS record_no"  # noqa: S608
@@ -187,7 +217,7 @@ def _common_keys(connection: duckdb.DuckDBPyConnection, records: str, rule: Rule
     )
     if not connection.sql("FROM common LIMIT 1").fetchall():
         return set()
-    key = " || chr(31) || ".join([f"'{rule.name}'", *names])
+    key = " || chr(31) || ".join([f"'{rule.name}'", *names.values()])
     found = connection.sql(
         f"SELECT DISTINCT md5_number_lower({key})::BIT::BIGINT"  # noqa: S608
         f" FROM ({rows(f'{records} SEMI JOIN common USING (record_no)')}) SEMI JOIN common USING (quick)"

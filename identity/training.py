@@ -4,11 +4,13 @@
    place is, which names tell the gender, which blocking keys are too common to compare.
 2. *u* by Splink, the chance that strangers agree, from the pairs of records picked at random.
 3. *m*, the chance that one party's records agree: from pairs that are known to be one party where there are enough of
-   them, by an identifier of which one has one or by people's decisions; else by Splink's expectation maximisation over
+   them, by an identifier of which one party has one; else by Splink's expectation maximisation over
    several blocking passes, each of which estimates the comparisons that it does not block on.
 4. *r and the priors*: the pairs that blocking proposes are a mixture of three kinds, one party, relatives and
    strangers. With m and u known, expectation maximisation over the counts of their level patterns tells how
    relatives agree, and how many pairs of each kind there are.
+5. *Decisions*: what people decided about pairs of much the same weight takes the place of what the model expects of
+   them, where there are enough decisions; m and the priors follow.
 
 Parameters need no more pairs when there are more records: 2 to 4 look at samples of a fixed size. A sample of records
 is one by key, which is a hash: the same in any order. It keeps the share of the square of pairs; so passes are sampled
@@ -40,7 +42,7 @@ from identity import blocking, counting
 from identity.comparison import COMPARISONS, Comparison
 from identity.counting import ENOUGH_VALUES
 from identity.features import SCHEMA
-from identity.linking import DECISION_SCHEMA
+from identity.linking import DECISION_SCHEMA, MUST_LINK, NEVER_LINK
 from identity.model import Level, Model, Population, packaged_prior, weight
 from identity.records import create_records, database
 
@@ -48,21 +50,25 @@ Floats = NDArray[np.float64]
 
 ENOUGH_RECORDS: Final = 1000
 """Records of a party type from which its parameters are estimated; with fewer they stay at the prior."""
-SAMPLED_RECORDS: Final = 200_000
+SAMPLED_RECORDS: Final = 100_000
 """Records of a party type of which the candidates are looked at to estimate r and the priors."""
-STRANGERS: Final = 900
-"""Records picked by key alone of which all pairs, 400,000, give u."""
-PASS_PAIRS: Final = 100_000
+STRANGERS: Final = 800
+"""Records picked by key alone of which all pairs, 320,000, give u."""
+PASS_PAIRS: Final = 60_000
 """Pairs of one blocking pass from which m is estimated, about."""
 KNOWN_PAIRS: Final = 1000
 """Pairs known to be one party from which m is counted instead."""
 KNOWN_SHARE: Final = 0.5
 """Share of the records that must carry an identifier for its pairs to stand for all: those of a few sources with
 clean data would not."""
-MIXTURE_PAIRS: Final = 1_000_000
+MIXTURE_PAIRS: Final = 500_000
 """Candidate pairs from which r is estimated."""
 MILLION: Final = 1_000_000
 """Parts of the keys, of which a sample of records takes some."""
+BAND: Final = 4.0
+"""Bits of weight within which pairs that people decided about stand for the others."""
+ENOUGH_DECISIONS: Final = 100
+"""Decisions in a band from which they take the place of what the model expects."""
 ROUNDS: Final = 60
 """Of expectation maximisation for r; it has settled long before."""
 PRIOR_IN_M: Final = 0.02
@@ -185,12 +191,12 @@ def _pairs_of(connection: duckdb.DuckDBPyConnection, one: Pass, party_type: str)
 
 
 def _create_sample(
-    connection: duckdb.DuckDBPyConnection, model: Model, party_type: str, records: int
+    connection: duckdb.DuckDBPyConnection, model: Model, party_type: str, records: int, decisions: pl.DataFrame
 ) -> dict[Pass, str]:
     """Make the table ``record``: a sample of the records of a party type, as linking compares them.
 
     It has ``i``, numbered by key, and says why a record is in the sample: ``random`` of those picked by key alone,
-    ``slice_0`` … of those in the blocks of passes.
+    ``slice_0`` … of those in the blocks of passes, ``decided`` of those that people decided about.
 
     Returns:
         The passes with enough pairs, and the slice in which each finds them.
@@ -206,6 +212,8 @@ def _create_sample(
         values = [_value(feature) for feature in by]
         present = " AND ".join(f"{value} IS NOT NULL" for value in values)
         tests[name] = f"({present} AND hash({', '.join(values)}) % {every[by]} = 0)"
+    connection.register("decision", decisions.to_arrow())
+    tests["decided"] = "record_no IN (SELECT a FROM decision UNION SELECT b FROM decision)"
     flags = ", ".join(f"{test} AS {name}" for name, test in tests.items())
     frame = connection.sql(
         f"SELECT *, {flags} FROM feature WHERE party_type = '{party_type}' AND ({' OR '.join(tests)})"  # noqa: S608
@@ -239,7 +247,7 @@ def _train_population(
     if records < ENOUGH_RECORDS:
         return prior, profile | {"at_prior": "all: too few records"}
     comparisons = COMPARISONS[party_type]
-    passes = _create_sample(connection, model, party_type, records)
+    passes = _create_sample(connection, model, party_type, records, decisions)
     telling = _telling(connection, comparisons, records)
     enough = [one for one in comparisons if telling[one.name] >= ENOUGH_VALUES]
     found_u, found_m = _splink(connection, enough, {one: passes[one] for one in PASSES[party_type] if one in passes})
@@ -261,6 +269,9 @@ def _train_population(
             others = (parties * m[name] + relatives * r[name]) / all_pairs
             u[name] = _normal(np.maximum(found_u[name] - others, 0.5 / telling[name]))
         parties, relatives = _mixture(patterns, counts, all_pairs=all_pairs, m=m, u=u, r=r, prior_m=prior_m)
+    estimate = _Estimate(m, u, r, parties, relatives, all_pairs)
+    decided, bands = _decided(connection, comparisons, estimate, patterns, counts)
+    parties = estimate.parties
     population = Population(
         stranger_prior=weight(parties, all_pairs),
         relative_prior=weight(parties, relatives),
@@ -271,6 +282,8 @@ def _train_population(
         "sampled": sampled,
         "m_from_known_identifiers": sorted(known),
         "m_from_expectation_maximisation": sorted(found_m.keys() - known.keys()),
+        "decisions": decided,
+        "bands_of_decisions": bands,
         "at_prior": [one.name for one in comparisons if one.name not in found_m and one.name not in known],
         "pairs": {"party": round(parties * scale), "relatives": round(relatives * scale)},
     }
@@ -477,3 +490,81 @@ def _likelihood(patterns: Patterns, names: Sequence[str], tables: Tables) -> Flo
     for column, name in enumerate(names):
         result *= np.append(tables[name], 1.0)[patterns[:, column]]
     return result
+
+
+# --- decisions -------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Estimate:
+    """The parameters as far as they are known."""
+
+    m: Tables
+    u: Tables
+    r: Tables
+    parties: float  # pairs of one party
+    relatives: float
+    all_pairs: int
+
+    def odds(self, patterns: Patterns) -> Floats:
+        """Return how likely pairs are of one party rather than not: log2 of the odds."""
+        names = list(self.m)  # in the order of the patterns' columns
+        party = self.parties * _likelihood(patterns, names, self.m)
+        other = self.relatives * _likelihood(patterns, names, self.r)
+        other += self.all_pairs * _likelihood(patterns, names, self.u)
+        return np.log2(party) - np.log2(other)
+
+
+def _decided(
+    connection: duckdb.DuckDBPyConnection,
+    comparisons: Sequence[Comparison],
+    estimate: _Estimate,
+    patterns: Patterns,
+    counts: Floats,
+) -> tuple[int, int]:
+    """Move m and the number of pairs of one party, in place, by what people decided.
+
+    People are asked about doubtful pairs, which are not like all pairs. So decisions speak for the pairs of their own
+    band of weight only: there the share that they found to be one party takes the place of the expected one.
+
+    Returns:
+        The decisions about pairs of these records, and the bands in which there were enough of them.
+    """
+    bands_of = []
+    for kind in (MUST_LINK, NEVER_LINK):
+        connection.execute(
+            f"""
+            CREATE OR REPLACE TEMP TABLE judged AS
+            SELECT a.i AS l, b.i AS r
+            FROM (SELECT DISTINCT least(a, b) AS a, greatest(a, b) AS b FROM decision WHERE kind = '{kind}') d
+            JOIN record a ON a.record_no = d.a JOIN record b ON b.record_no = d.b
+            """  # noqa: S608
+        )
+        found, times = _patterns(connection, comparisons, "judged")
+        bands_of.append((np.floor(estimate.odds(found) / BAND), times))
+    (same_band, same), (different_band, different) = bands_of
+    odds = estimate.odds(patterns)
+    expected = counts / (1 + np.exp2(-odds))
+    corrected = expected.copy()
+    band = np.floor(odds / BAND)
+    bands = 0
+    for one in np.unique(band):
+        agreed = float(same[same_band == one].sum())
+        asked = agreed + float(different[different_band == one].sum())
+        inside = band == one
+        if asked < ENOUGH_DECISIONS or not expected[inside].any():
+            continue
+        bands += 1
+        share = (agreed + 1) / (asked + 2)
+        corrected[inside] *= share * counts[inside].sum() / expected[inside].sum()
+    if bands:
+        more = corrected - expected
+        for column, (name, m) in enumerate(estimate.m.items()):
+            tells = patterns[:, column] != MISSING
+            moved = np.bincount(patterns[tells, column], more[tells], minlength=m.size)
+            told = float(expected[tells].sum())
+            if not told:
+                continue
+            estimate.m[name] = _normal(np.maximum(m * told + moved, PRIOR_IN_M * m * told))
+        estimate.parties = max(estimate.parties + float(more.sum()), 1.0)
+    return int(same.sum() + different.sum()), bands

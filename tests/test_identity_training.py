@@ -166,6 +166,68 @@ def test_a_given_name_tells_the_gender_where_nearly_all_people_of_that_name_have
     assert dict(model.genders) == {"anna": "female"}
 
 
+def judged(town: Town, model: Model, *, kind: str | None = None) -> pl.DataFrame:
+    """What people would say of all pairs near the threshold: the truth, or always the same."""
+    edges = link(town.features(), NOTHING_DECIDED, model).edges.filter(pl.col("weight").abs() < 10_000)
+    truth = pl.Series(town.truth)
+    same = pl.Series(truth.gather(edges["a"]) == truth.gather(edges["b"]))
+    said = pl.when(same).then(pl.lit("must_link")).otherwise(pl.lit("never_link"))
+    return edges.select("a", "b", kind=said if kind is None else pl.lit(kind))
+
+
+def test_decisions_move_the_model_and_true_ones_do_not_harm_it(town: Town, model: Model) -> None:
+    right = train(town.features(), decisions=judged(town, model))
+    said = right.profile["populations"]["person"]  # type: ignore[index,call-overload]
+    assert said["decisions"] > 100  # type: ignore[index,call-overload,operator]
+    assert said["bands_of_decisions"] > 0  # type: ignore[index,call-overload,operator]
+    assert scored(town, right).f1 >= scored(town, model).f1 - 0.003
+
+
+def test_whoever_is_told_that_doubtful_pairs_differ_expects_fewer_of_one_party(town: Town, model: Model) -> None:
+    strict = train(town.features(), decisions=judged(town, model, kind="never_link"))
+    lenient = train(town.features(), decisions=judged(town, model, kind="must_link"))
+    priors = [one.populations["person"].stranger_prior for one in (strict, model, lenient)]
+    assert priors == sorted(set(priors))
+
+
+def test_few_decisions_change_nothing_but_the_profile(town: Town, model: Model) -> None:
+    few = train(town.features(), decisions=judged(town, model).head(20))
+    assert few.populations == model.populations
+    assert few.profile["populations"]["person"]["decisions"] == 20  # type: ignore[index,call-overload]
+
+
+def test_pairs_known_by_a_national_id_give_m_where_most_records_carry_one(town: Town, model: Model) -> None:
+    truth = pl.Series("id", [f"{person:09}" for person in town.truth])
+    known = town.features().with_columns(national_ids=pl.concat_list(truth))
+    counted = train(known)
+    by_id = counted.profile["populations"]["person"]["m_from_known_identifiers"]  # type: ignore[index,call-overload]
+    assert {"given_name", "family_name", "birth_date"} <= set(by_id)  # type: ignore[arg-type]
+    assert "national_id" not in by_id  # type: ignore[operator]
+    assert model.profile["populations"]["person"]["m_from_known_identifiers"] == []  # type: ignore[index,call-overload]
+    # The truth about this town: one copy in some twenty-five has a typo in the family name.
+    same = next(level for level in counted.populations["person"].comparisons["family_name"] if level.name == "same")
+    assert 0.85 < same.m < 0.96
+
+
+def test_a_sample_estimates_what_all_records_would(town: Town, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("identity.training.SAMPLED_RECORDS", 2500)
+    monkeypatch.setattr("identity.training.PASS_PAIRS", 1000)
+    sampled = train(town.features())
+    said = sampled.profile["populations"]["person"]  # type: ignore[index,call-overload]
+    assert said["sampled"] < said["records"] == len(town.rows)  # type: ignore[index,call-overload,operator]
+    assert sampled.common_keys == model.common_keys
+    assert sampled.frequencies == model.frequencies
+    small, whole = sampled.populations["person"], model.populations["person"]
+    assert small.stranger_prior == pytest.approx(whole.stranger_prior, abs=1000)  # a bit
+    assert scored(town, sampled).f1 >= scored(town, model).f1 - 0.01
+
+
+def test_records_in_files_give_the_model_of_records_in_memory(town: Town, model: Model, tmp_path: Path) -> None:
+    for number, part in enumerate(town.features().iter_slices(1000)):
+        part.write_parquet(tmp_path / f"{number}.parquet")
+    assert train(tmp_path).version == model.version
+
+
 def test_the_artefact_is_complete(town: Town, model: Model) -> None:
     again = Model.from_json(model.to_json())
     assert again.version == model.version
