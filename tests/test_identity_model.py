@@ -8,6 +8,7 @@ from dataclasses import FrozenInstanceError, replace
 import pytest
 
 from foundation.errors import ConfigurationError
+from identity import prior
 from identity.comparison import COMPARISONS
 from identity.model import Model, packaged_prior, weight
 
@@ -84,3 +85,7 @@ def test_a_model_never_shows_the_names_it_holds() -> None:
     )
     assert "vroegindeweij" not in repr(named)
     assert "+31612345678" not in repr(named)
+
+
+def test_the_packaged_prior_is_made_from_its_table() -> None:
+    assert PRIOR.to_json() == prior.prior().to_json()
