@@ -185,11 +185,12 @@ class Matcher:
         """Cut the groups into clusters."""
         placed: list[Placed] = []
         conflicts = groups.crossed_decisions()
-        for party_type, scorer in self._scorers.items():
-            chosen = [number for number in groups.concerned() if records[number].party_type == party_type]
+        by_type: dict[str, list[int]] = {}
+        for number in groups.concerned():
+            by_type.setdefault(records[number].party_type, []).append(number)
+        for party_type, chosen in by_type.items():
+            scorer = self._scorers[party_type]
             chosen.sort(key=lambda number: (records[number].key, number))
-            if not chosen:
-                continue
             partition = clustering.partition(
                 nodes=len(chosen),
                 edges=groups.edges_among(chosen),
