@@ -17,7 +17,7 @@ from rich.table import Table
 from benchmarks.measure import Absent, Comparison, Counted
 
 CLOCKS: tuple[Counted, ...] = ("cpu_seconds", "seconds")
-STAGES = ("mainframe", "mapping", "landing", "lookup", "matching")
+STAGES = ("mainframe", "mapping", "landing", "lookup", "linking", "matching", "training")
 
 
 def main() -> int:

@@ -1,0 +1,207 @@
+"""Linking everything, beside what Splink takes for it with the same blocking keys and comparisons.
+
+``python -m benchmarks.linking FOLDER`` links the features (Parquet files) in a folder, once: for estates of millions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import polars as pl
+
+from benchmarks.measure import Comparison, Side, Work, compare
+from canonical_model.schema import Kind
+from identity import blocking, comparison, features
+from identity.linking import DECISION_SCHEMA, gathered
+from identity.model import Model, Population
+from identity.records import create_records, database
+from identity.training import train
+from landscape.build import Landscape, build
+from landscape.soap_service import serve
+from sync.estate import open_estate
+
+RECORDS = 100_000
+NO_DECISIONS = pl.DataFrame(schema=DECISION_SCHEMA)
+MOST_LIKELY = 0.999999
+"""The most that Splink takes for a probability."""
+
+
+def run(folder: Path) -> Iterator[Comparison]:
+    """Link the customers of a landscape."""
+    _landscape(folder / "estate", folder / "features")
+    yield from compared(folder / "features", folder / "model.json", rounds=2)
+
+
+def compared(frames: Path, artefact: Path, rounds: int) -> Iterator[Comparison]:
+    """Train a model, and link the persons with it in both ways."""
+    artefact.write_text(train(frames).to_json(), encoding="ascii")
+    arguments = {"frames": str(frames), "artefact": str(artefact)}
+    theirs = Side(prepare="benchmarks.linking:splink", arguments=arguments)
+    for what, prepare in (("prepared records", "prepared"), ("features", "whole")):
+        yield compare(
+            f"linking: from {what} / Splink from prepared records",
+            "records",
+            stage=Side(prepare=f"benchmarks.linking:{prepare}", arguments=arguments),
+            floor=theirs,
+            rounds=rounds,
+        )
+
+
+def prepared(frames: str, artefact: str) -> Work:
+    """Make candidates, weigh them and cluster; features and blocking keys are there."""
+    stack = ExitStack()
+    records = stack.enter_context(gathered(_persons(Path(frames)), _model(artefact)))
+
+    def work() -> int:
+        with stack:
+            return records.link(NO_DECISIONS).clusters.height
+
+    return work
+
+
+def whole(frames: str, artefact: str) -> Work:
+    """Take features in, make blocking keys, and do everything that follows."""
+    model = _model(artefact)
+
+    def work() -> int:
+        with gathered(_persons(Path(frames)), model) as records:
+            return records.link(NO_DECISIONS).clusters.height
+
+    return work
+
+
+def splink(frames: str, artefact: str) -> Work:
+    """Predict from the review threshold on, and cluster from the link threshold on; the blocking keys are there."""
+    from splink import DuckDBAPI, Linker, SettingsCreator, block_on  # noqa: PLC0415 -- takes seconds
+    from splink.comparison_library import CustomComparison  # noqa: PLC0415
+
+    logging.getLogger("splink").setLevel(logging.CRITICAL)
+    model = _model(artefact)
+    population = model.populations["person"]
+    stack = ExitStack()
+    connection = stack.enter_context(database())
+    connection.execute("RESET memory_limit; RESET preserve_insertion_order")
+    everybody = pl.concat(_persons(Path(frames))).with_row_index("i").with_columns(pl.col("i").cast(pl.Int32))
+    create_records(connection, everybody, model)
+    count = everybody.height
+    del everybody
+    rules = blocking.RULES["person"]
+    blocking.create_keys(connection, "record", rules)
+    connection.register("common_frame", pl.DataFrame({"hash": sorted(model.common_keys)}).to_arrow())
+    ceilings = ", ".join(str(rule.ceiling) for rule in rules)
+    connection.execute(
+        f"""
+        CREATE TABLE prepared AS
+        WITH useful AS (
+            SELECT hash FROM blocking_key ANTI JOIN common_frame USING (hash)
+            GROUP BY hash HAVING count(*) BETWEEN 2 AND [{ceilings}][any_value(rule) + 1]
+        ),
+        of_record AS (SELECT i, list(hash) AS keys FROM blocking_key SEMI JOIN useful USING (hash) GROUP BY i)
+        SELECT record.*, keys FROM record LEFT JOIN of_record USING (i)
+        """
+    )
+    connection.execute("DROP TABLE record; DROP TABLE blocking_key")
+    linker = Linker(
+        DuckDBAPI(connection=connection).register("prepared"),
+        SettingsCreator(
+            link_type="dedupe_only",
+            unique_id_column_name="i",
+            comparisons=[
+                CustomComparison(
+                    output_column_name=one.name,
+                    comparison_levels=[_level(level, one, population) for level in one.levels],
+                )
+                for one in comparison.COMPARISONS["person"]
+            ],
+            blocking_rules_to_generate_predictions=[block_on("keys", arrays_to_explode=["keys"])],
+            probability_two_random_records_match=1 / (1 + 2 ** (-population.stranger_prior / 1000)),
+        ),
+        log_level=None,
+    )
+
+    def work() -> int:
+        with stack:
+            predicted = linker.inference.predict(threshold_match_weight=model.review_threshold / 1000)
+            linker.clustering.cluster_pairwise_predictions_at_threshold(
+                predicted, threshold_match_weight=model.link_threshold / 1000
+            )
+            return count
+
+    return work
+
+
+def _level(level: comparison.Level, one: comparison.Comparison, population: Population) -> dict[str, object]:
+    """Write a level for Splink; it takes no surprise of rare values, which is to its advantage."""
+    document: dict[str, object] = {
+        "sql_condition": level.condition.sql(_left, _right) if level.condition else "ELSE",
+        "label_for_charts": level.name,
+        "is_null_level": level.missing,
+    }
+    if not level.missing:
+        [known] = [known for known in population.comparisons[one.name] if known.name == level.name]
+        document |= {"m_probability": min(known.m, MOST_LIKELY), "u_probability": min(known.u, MOST_LIKELY)}
+    return document
+
+
+def _left(column: str) -> str:
+    return f'"{column}_l"'
+
+
+def _right(column: str) -> str:
+    return f'"{column}_r"'
+
+
+def _persons(frames: Path) -> Iterator[pl.DataFrame]:
+    for path in sorted(frames.glob("*.parquet")):
+        yield pl.read_parquet(path).filter(pl.col("party_type") == "person")
+
+
+def _model(artefact: str) -> Model:
+    return Model.from_json(Path(artefact).read_text(encoding="ascii"))
+
+
+def _landscape(estate: Path, frames: Path) -> None:
+    """Make a landscape, and the features of its customers."""
+    root = Path(__file__).resolve().parent.parent
+    for name in ("conf", "mappings"):
+        estate.mkdir(exist_ok=True)
+        (estate / name).symlink_to(root / name)
+    build(estate / "var" / "landscape", Landscape(records=RECORDS))
+    frames.mkdir()
+    count = 0
+    with serve(estate / "var" / "landscape") as addresses:
+        for name, address in addresses.items():
+            os.environ[f"VOEG_LANDSCAPE_{name.upper()}_URL"] = address
+        opened = open_estate(estate)
+        for mapping in opened.mappings:
+            for batch in opened.adapter(mapping).read():
+                for kind, parties in mapping.plan.bind(batch.rows.schema).run(batch.rows).records:
+                    if kind is Kind.PARTY and not parties.is_empty():
+                        numbered = parties.with_columns(
+                            data_source=pl.lit(mapping.name),
+                            record_no=pl.int_range(count, count + parties.height, dtype=pl.Int64),
+                        )
+                        features.compute(numbered).write_parquet(frames / f"{count:09}.parquet")
+                        count += parties.height
+
+
+def main() -> None:
+    """Link the features of a folder, and print what was measured as JSON."""
+    parser = argparse.ArgumentParser(prog="benchmarks.linking", description=__doc__)
+    parser.add_argument("frames", type=Path, metavar="FOLDER", help="with Parquet files of features")
+    parser.add_argument(
+        "--model", type=Path, default=Path("model.json"), metavar="FILE", help="where to keep the model"
+    )
+    asked = parser.parse_args()
+    for result in compared(asked.frames, asked.model, rounds=1):
+        print(json.dumps(result.as_json()))
+
+
+if __name__ == "__main__":
+    main()
