@@ -6,7 +6,7 @@ functions as in bulk: the result is that of linking everything anew.
 
 - Pairs are those that share a key. A key that comes to have more records than its ceiling, or no longer has, makes
   all its records change.
-- A pair's levels are evaluated by ``identity.comparison`` in process, and weighed by ``identity.evidence``.
+- Pairs are scored by ``identity.scoring``: the levels of ``identity.comparison``, evaluated in process.
 - Groups of linked records (pairs at or above the link threshold that no veto forbids, and must-links) are put
   together by ``identity.clustering``, which depends on nothing outside a group.
 """
