@@ -66,21 +66,20 @@ class Stored:
     def frames(self) -> Iterator[pl.DataFrame]:
         """Yield the records as they came."""
         for place in range(len(self._starts)):
-            yield pl.read_ipc(self._path(place))
+            yield self._frame(place)
 
     def slice(self, first: int, end: int) -> pl.DataFrame:
         """Return the records ``first`` … ``end`` - 1, as far as there are."""
-        return pl.concat(
-            frame.slice(max(first - start, 0), min(end, start + frame.height) - max(first, start))
-            for start, frame in self._within(first, end)
-        )
+        parts = [self._frame(0).clear()]
+        for start, frame in self._within(first, end):
+            low, high = np.clip([first - start, end - start], 0, frame.height).tolist()
+            parts.append(frame.slice(low, high - low))
+        return pl.concat(parts)
 
     def gather(self, numbers: NDArray[np.int64]) -> pl.DataFrame:
         """Return the records of these numbers, which are sorted."""
-        parts = [self.slice(0, 1).clear()]
-        if not numbers.size:
-            return parts[0]
-        for start, frame in self._within(int(numbers[0]), int(numbers[-1]) + 1):
+        parts = [self._frame(0).clear()]
+        for start, frame in self._within(int(numbers[0]), int(numbers[-1]) + 1) if numbers.size else ():
             low, high = np.searchsorted(numbers, [start, start + frame.height])
             parts.append(frame[numbers[low:high] - start])
         return pl.concat(parts)
@@ -90,7 +89,10 @@ class Stored:
         low = bisect.bisect_right(self._starts, first) - 1
         high = bisect.bisect_left(self._starts, end)
         for place in range(max(low, 0), high):
-            yield self._starts[place], pl.read_ipc(self._path(place))
+            yield self._starts[place], self._frame(place)
+
+    def _frame(self, place: int) -> pl.DataFrame:
+        return pl.read_ipc(self._path(place))
 
     def _path(self, place: int) -> Path:
         return self._folder / f"{place:06}.arrow"
