@@ -24,7 +24,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -248,8 +248,8 @@ def _train_population(
         return prior, profile | {"at_prior": "all: too few records"}
     comparisons = COMPARISONS[party_type]
     passes = _create_sample(connection, model, party_type, records, decisions)
-    telling = _telling(connection, comparisons, records)
-    enough = [one for one in comparisons if telling[one.name] >= ENOUGH_VALUES]
+    told_by = telling(connection, comparisons, records)
+    enough = [one for one in comparisons if told_by[one.name] >= ENOUGH_VALUES]
     found_u, found_m = _splink(connection, enough, {one: passes[one] for one in PASSES[party_type] if one in passes})
     known: Tables = {}
     stands_for_all = told[KNOWN[party_type].on[0]] >= KNOWN_SHARE * records
@@ -267,7 +267,7 @@ def _train_population(
         for name in found_m:
             # The random pairs hold a few of one party and of relatives, which agree where strangers would not.
             others = (parties * m[name] + relatives * r[name]) / all_pairs
-            u[name] = _normal(np.maximum(found_u[name] - others, 0.5 / telling[name]))
+            u[name] = _normal(np.maximum(found_u[name] - others, 0.5 / told_by[name]))
         parties, relatives = _mixture(patterns, counts, all_pairs=all_pairs, m=m, u=u, r=r, prior_m=prior_m)
     estimate = _Estimate(m, u, r, parties, relatives, all_pairs)
     decided, bands = _decided(connection, comparisons, estimate, patterns, counts)
@@ -308,9 +308,7 @@ def _normal(values: Floats) -> Floats:
     return np.asarray(values / values.sum(), dtype=np.float64)
 
 
-def _telling(
-    connection: duckdb.DuckDBPyConnection, comparisons: Sequence[Comparison], records: int
-) -> dict[str, float]:
+def telling(connection: duckdb.DuckDBPyConnection, comparisons: Sequence[Comparison], records: int) -> dict[str, float]:
     """Return by comparison how many of all records tell what it needs, from the random ones."""
     shares = []
     for one in comparisons:
@@ -330,10 +328,10 @@ def _splink(
     settings = SettingsCreator(
         link_type="dedupe_only",
         unique_id_column_name="i",
-        comparisons=[_splink_comparison(one) for one in comparisons],
+        comparisons=[splink_comparison(one) for one in comparisons],
         blocking_rules_to_generate_predictions=[],
     )
-    with _quiet():
+    with quiet():
         connection.execute(
             f"CREATE OR REPLACE TEMP TABLE stranger AS FROM record WHERE random ORDER BY i LIMIT {STRANGERS}"
         )
@@ -347,7 +345,7 @@ def _splink(
             log_level=None,
         )
         for one, part in passes.items():
-            linker.training.estimate_parameters_using_expectation_maximisation(f"{one.rule} AND l.{part} AND r.{part}")
+            learn(linker, f"{one.rule} AND l.{part} AND r.{part}")
         document = linker.misc.save_model_to_json(out_path=None)
     u, m = {}, {}
     for one in document["comparisons"]:
@@ -362,7 +360,17 @@ def _splink(
     return u, m
 
 
-def _splink_comparison(one: Comparison) -> CustomComparison:
+def learn(linker: Linker, rule: str) -> None:
+    """Estimate m from the pairs of one blocking pass.
+
+    Where all of them agree in everything, Splink refuses a probability that falls to zero: such a pass teaches nothing.
+    """
+    with suppress(ValueError):
+        linker.training.estimate_parameters_using_expectation_maximisation(rule)
+
+
+def splink_comparison(one: Comparison) -> CustomComparison:
+    """Return a comparison as Splink takes it, with the same levels in the same order."""
     return CustomComparison(
         output_column_name=one.name,
         comparison_levels=[
@@ -385,7 +393,7 @@ def _right(column: str) -> str:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep Splink's progress off the terminal: it is told in the profile."""
     logger = logging.getLogger("splink")
     level = logger.level

@@ -299,3 +299,13 @@ def _with_all_parts(content: pl.DataFrame) -> pl.DataFrame:
         for part in parts.fields
     ]
     return content.with_columns(pl.col("addresses").list.eval(pl.struct(*filled)))
+
+
+def test_records_that_agree_in_everything_can_be_learned_from(town: Town) -> None:
+    twice = town.features().unique("given").sort("record_no").head(20)
+    alike = pl.concat([twice] * 80).with_columns(
+        record_no=pl.int_range(pl.len(), dtype=pl.Int64), key=pl.int_range(pl.len(), dtype=pl.UInt64)
+    )
+    model = train(alike)
+    assert model.profile["records"] == alike.height
+    assert Model.from_json(model.to_json()).version == model.version
