@@ -179,13 +179,13 @@ def _value(name: str) -> str:
     return f"{name}[1]" if isinstance(SCHEMA[name], pl.List) else name
 
 
-def _pairs_of(connection: duckdb.DuckDBPyConnection, one: Pass, party_type: str) -> int:
-    """Count the pairs of a blocking pass from the sizes of its blocks."""
+def _pairs_of(connection: duckdb.DuckDBPyConnection, one: Pass, records: str, condition: str) -> int:
+    """Count the pairs of a blocking pass among some records of a table, from the sizes of its blocks."""
     keys = [_value(name) for name in one.on]
     present = " AND ".join(f"{key} IS NOT NULL" for key in keys)
     [(pairs,)] = connection.sql(
-        f"SELECT sum(n * (n - 1) // 2)::BIGINT FROM (SELECT count(*) AS n FROM feature"  # noqa: S608
-        f" WHERE party_type = '{party_type}' AND {present} GROUP BY {', '.join(keys)})"
+        f"SELECT sum(n * (n - 1) // 2)::BIGINT FROM (SELECT count(*) AS n FROM {records}"  # noqa: S608
+        f" WHERE {condition} AND {present} GROUP BY {', '.join(keys)})"
     ).fetchall()
     return int(pairs or 0)
 
@@ -201,7 +201,8 @@ def _create_sample(
     Returns:
         The passes with enough pairs, and the slice in which each finds them.
     """
-    pairs = {one: _pairs_of(connection, one, party_type) for one in (*PASSES[party_type], KNOWN[party_type])}
+    of_type = f"party_type = '{party_type}'"
+    pairs = {one: _pairs_of(connection, one, "feature", of_type) for one in (*PASSES[party_type], KNOWN[party_type])}
     useful = {one: count for one, count in pairs.items() if count >= ENOUGH_VALUES}
     every: dict[tuple[str, ...], int] = {}
     for one, count in useful.items():
@@ -220,7 +221,9 @@ def _create_sample(
         " ORDER BY key, record_no"
     ).pl()
     create_records(connection, frame.with_row_index("i").with_columns(pl.col("i").cast(pl.Int32)), model)
-    return {one: slices[one.by] for one in useful}
+    # Many pairs may have been of generic values, which are gone here.
+    found = {one: slices[one.by] for one in useful}
+    return {one: part for one, part in found.items() if _pairs_of(connection, one, "record", part)}
 
 
 # --- parameters ------------------------------------------------------------------------------------------------
@@ -345,7 +348,8 @@ def _splink(
             log_level=None,
         )
         for one, part in passes.items():
-            learn(linker, f"{one.rule} AND l.{part} AND r.{part}")
+            if not all(one.decides(comparison) for comparison in comparisons):
+                learn(linker, f"{one.rule} AND l.{part} AND r.{part}")
         document = linker.misc.save_model_to_json(out_path=None)
     u, m = {}, {}
     for one in document["comparisons"]:

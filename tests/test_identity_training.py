@@ -312,3 +312,22 @@ def test_records_with_hardly_a_mistake_can_be_learned_from() -> None:
     model = train(features.compute(both))
     assert model.profile["records"] == 3000
     assert Model.from_json(model.to_json()).version == model.version
+
+
+def test_contact_points_that_are_all_generic_leave_their_pass_without_pairs(town: Town) -> None:
+    office = pl.concat_list(pl.lit("info@office.example"))
+    model = train(town.features().with_columns(emails=office))
+    assert "info@office.example" in model.generic["emails"]
+    email = model.populations["person"].comparisons["email"]
+    assert [level.m for level in email] == [
+        pytest.approx(level.m) for level in packaged_prior().populations["person"].comparisons["email"]
+    ]
+
+
+def test_records_that_hold_nothing_but_a_name_can_be_learned_from(town: Town) -> None:
+    told = ["record_no", "key", "data_source", "party_type", "given", "given_roots", "given_names", "first_letters"]
+    kept = [*told, "family", "family_parts"]
+    empty = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in features.SCHEMA.items() if name not in kept]
+    model = train(town.features().with_columns(empty))
+    assert model.profile["origin"] == "trained"
+    assert model.frequencies["family"].surprise
