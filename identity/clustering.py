@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from identity import components
@@ -144,6 +145,17 @@ def joins(*, nodes: int, decisions: Decisions, weigh: Weigh) -> list[Join]:
         grown.join_best(_NEVER + 1)
         found += grown.joins
     return found
+
+
+def crowded(links: pl.DataFrame) -> pl.Series:
+    """Return the records (Int64) with which more than ``LARGE`` hang together.
+
+    Args:
+        links: ``a``, ``b``: the links and must-links between these records and all that hang together with them.
+    """
+    numbers = pl.concat([links["a"], links["b"]]).unique().sort()
+    left, right = (numbers.search_sorted(links[side]).to_numpy().astype(np.int64) for side in ("a", "b"))
+    return numbers.filter(pl.Series(_sizes(components.label(numbers.len(), left, right)) > LARGE, dtype=pl.Boolean))
 
 
 def _reasons(refused: Edges, decisions: Decisions, pieces: Ints) -> list[str]:

@@ -7,7 +7,7 @@ separate are escaped where a value holds one, so that unpacking gives back what 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import polars as pl
@@ -19,6 +19,7 @@ _BETWEEN: Final = "\x1f"  # fields
 _AFTER: Final = "\x1e"  # every value of a list
 _ESCAPE: Final = "\x1b"
 _ESCAPED: Final = {_ESCAPE: _ESCAPE + "0", _AFTER: _ESCAPE + "1", _BETWEEN: _ESCAPE + "2"}
+_UNESCAPED: Final = (_BETWEEN, _AFTER, _ESCAPE)  # the escape last: what it stood for must not begin another
 
 FIELDS: Final = tuple(name for name in SCHEMA if name not in ("record_no", "key"))
 """What is packed, in order."""
@@ -70,6 +71,20 @@ def unpack_one(content: str) -> dict[str, Value]:
     return {name: read(texts, name) for name in FIELDS}
 
 
+def cut(content: pl.Series, names: Sequence[str]) -> pl.DataFrame:
+    """Cut many packed records into some of their fields; each as its text, which ``values`` reads."""
+    parts = content.to_frame("content").select(pl.col("content").str.split(_BETWEEN))
+    return parts.select(pl.col("content").list.get(_PLACES[name]).alias(name) for name in names)
+
+
+def values(name: str) -> pl.Expr:
+    """Return the values of a field that was ``cut``, as ``features.SCHEMA`` has them."""
+    text = pl.when(pl.col(name) != "").then(pl.col(name))
+    if name not in LISTS:
+        return _plain(text).alias(name)
+    return text.str.strip_suffix(_AFTER).str.split(_AFTER).list.eval(_plain(pl.element())).alias(name)
+
+
 def fields(content: str) -> list[str]:
     """Cut a packed record into its fields, for ``read``."""
     return content.split(_BETWEEN)
@@ -101,8 +116,13 @@ def _escaped(text: str) -> str:
     return "".join(_ESCAPED.get(char, char) for char in text)
 
 
+def _plain(text: pl.Expr) -> pl.Expr:
+    for char in _UNESCAPED:
+        text = text.str.replace_all(_ESCAPED[char], char, literal=True)
+    return text
+
+
 def _unescaped(text: str) -> str:
-    # The escape itself comes last: what it stood for must not be read as the beginning of another.
-    for char in (_BETWEEN, _AFTER, _ESCAPE):
+    for char in _UNESCAPED:
         text = text.replace(_ESCAPED[char], char)
     return text

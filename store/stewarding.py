@@ -6,10 +6,10 @@ Every answer ends a task, so that what was known at the time (the weight) is kep
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 from sqlalchemy import ColumnElement, Connection, Select, Table, and_, exists, func, literal_column, or_, select
@@ -18,9 +18,23 @@ from canonical_model import content
 from canonical_model.schema import Kind
 from foundation.errors import NotFound, Problem
 from store import bulk
-from store.tables import KIND_NUMBERS, crosswalk, decision, edge, party_reference, source, source_record, task, work
+from store.tables import (
+    KIND_NUMBERS,
+    crosswalk,
+    decision,
+    edge,
+    feature,
+    party_reference,
+    source,
+    source_record,
+    task,
+    work,
+)
 
 MUST_LINK, NEVER_LINK = "must_link", "never_link"
+ENTITY_RECORDS: Final = 100_000
+"""Records of entities read at once: some 50 MB."""
+
 OPEN, DONE, WITHDRAWN = "open", "done", "withdrawn"
 
 _ONE, _OTHER = crosswalk.alias("one"), crosswalk.alias("other")
@@ -69,6 +83,82 @@ def answers(connection: Connection, records: pl.Series | None = None) -> pl.Data
     asked = _apart(connection, ended, task, records).with_columns(never_link=False)
     decided = _apart(connection, never, decision, records).with_columns(never_link=True)
     return pl.concat([asked, decided], how="diagonal").select("entity_a", "entity_b", "at", "weight", "never_link")
+
+
+def of_several(connection: Connection, records: pl.Series | None = None) -> Iterator[pl.DataFrame]:
+    """Yield the records of entities with several: record_no, entity_id, content (features as the matcher packs them).
+
+    Args:
+        connection: to the store.
+        records: only these, of an entity all or none. None: all, some whole entities at a time.
+    """
+    statement = select(crosswalk.c.record_no, crosswalk.c.entity_id, feature.c.content).join(
+        feature, feature.c.record_no == crosswalk.c.record_no
+    )
+    wanted = [] if records is None else [bulk.among(connection, crosswalk.c.record_no, records)]
+    if records is None:
+        sizes = select(crosswalk.c.entity_id, func.count().label("records")).group_by(crosswalk.c.entity_id)
+        several = bulk.frame(connection, sizes.having(func.count() > 1)).sort("entity_id")
+        ranges = several.group_by(pl.col("records").cum_sum() // ENTITY_RECORDS).agg(
+            first=pl.col("entity_id").min(), last=pl.col("entity_id").max()
+        )
+        wanted = [crosswalk.c.entity_id.between(first, last) for first, last in ranges.select("first", "last").rows()]
+    for condition in wanted:
+        yield bulk.frame(connection, statement.where(condition)).filter(pl.len().over("entity_id") > 1)
+
+
+def answers_inside(connection: Connection, records: pl.Series | None = None) -> pl.DataFrame:
+    """Return what was answered about two records that are in one entity now: a, b, entity_id, at.
+
+    Args:
+        connection: to the store.
+        records: only answers about at least one of these; None: all.
+    """
+    one = _ONE.c.entity_id.label("entity_id")
+    ended = select(task.c.a, task.c.b, one, task.c.ended_at.label("at")).where(task.c.state == DONE)
+    stands = decision.c.revoked_at.is_(None)
+    decided = select(decision.c.a, decision.c.b, one, decision.c.decided_at.label("at")).where(stands)
+    parts = [_placed(connection, ended, task, records, apart=False)]
+    parts.append(_placed(connection, decided, decision, records, apart=False))
+    return pl.concat(parts)
+
+
+def told(connection: Connection, records: pl.Series) -> pl.DataFrame:
+    """Return since when records say what they say where they are: record_no, at.
+
+    That is when the newest version landed, or when the record came into its entity, whichever is later.
+    """
+    columns = source_record.c
+    statement = select(columns.record_no, columns.recorded_at, crosswalk.c.since).join(
+        crosswalk, crosswalk.c.record_no == columns.record_no
+    )
+    found = bulk.frame(connection, statement.where(bulk.among(connection, columns.record_no, records)))
+    return found.select("record_no", at=pl.max_horizontal("recorded_at", "since"))
+
+
+def weights(connection: Connection, pairs: pl.DataFrame) -> pl.DataFrame:
+    """Return the weights (1/1000 bit) of those of the pairs (a, b) that reach the review threshold: a, b, weight."""
+    statement = select(edge.c.a, edge.c.b, edge.c.weight)
+    found = bulk.frame(connection, statement.where(bulk.among(connection, edge.c.a, pairs["a"].unique())))
+    return found.join(pairs, on=["a", "b"], how="semi")
+
+
+def hanging_together(connection: Connection, records: pl.Series, link_threshold: int) -> pl.DataFrame:
+    """Return the links and must-links that connect records with others, and those with others still: a, b."""
+    links = select(edge.c.a, edge.c.b).where(edge.c.weight >= link_threshold, edge.c.veto.is_(False))
+    must_links = select(decision.c.a, decision.c.b).where(_stands(MUST_LINK))
+    found = pl.DataFrame(schema={"a": pl.Int64, "b": pl.Int64})
+    known, fresh = records.clear(), records.unique()
+    while not fresh.is_empty():
+        parts = [
+            bulk.frame(connection, statement.where(_either(connection, table, fresh)))
+            for statement, table in ((links, edge), (must_links, decision))
+        ]
+        found = pl.concat([found, *parts]).unique()
+        known = pl.concat([known, fresh])
+        ends = pl.concat([part[side] for part in parts for side in ("a", "b")]).unique()
+        fresh = ends.filter(~ends.is_in(known.implode()))
+    return found
 
 
 def recorded(connection: Connection, records: pl.Series) -> pl.DataFrame:
@@ -158,13 +248,20 @@ def _stands(kind: str) -> ColumnElement[bool]:
 
 def _apart(connection: Connection, statement: Select[Any], pairs: Table, records: pl.Series | None) -> pl.DataFrame:
     """Return the rows of a table of pairs of records that are in different entities: all, or those touching records."""
-    a, b = pairs.c.a, pairs.c.b
-    apart = (
-        statement.join(_ONE, _ONE.c.record_no == a)
-        .join(_OTHER, _OTHER.c.record_no == b)
-        .where(_ONE.c.entity_id != _OTHER.c.entity_id)
+    return _placed(connection, statement, pairs, records, apart=True)
+
+
+def _placed(
+    connection: Connection, statement: Select[Any], pairs: Table, records: pl.Series | None, *, apart: bool
+) -> pl.DataFrame:
+    """Return the rows of a table of pairs of records that are in different entities, or in one."""
+    one, other = _ONE.c.entity_id, _OTHER.c.entity_id
+    placed = (
+        statement.join(_ONE, _ONE.c.record_no == pairs.c.a)
+        .join(_OTHER, _OTHER.c.record_no == pairs.c.b)
+        .where(one != other if apart else one == other)
     )
-    return bulk.frame(connection, apart if records is None else apart.where(_either(connection, pairs, records)))
+    return bulk.frame(connection, placed if records is None else placed.where(_either(connection, pairs, records)))
 
 
 def _either(connection: Connection, pairs: Table, records: pl.Series) -> ColumnElement[bool]:

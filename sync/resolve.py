@@ -269,9 +269,7 @@ class _Run:
         with self.store.write(self.held) as connection:
             answered = changing.work["seq"]
             work.done(connection, standing.queue.filter(~pl.col("seq").is_in(answered.implode()))["seq"])
-        steward.refresh_all(
-            self.store, self.held, link_threshold=self.model.link_threshold, now=standing.now, actor=self.actor
-        )
+        steward.refresh_all(self.store, self.held, model=self.model, now=standing.now, actor=self.actor)
 
     def _assigned(self, engine: Engine) -> tuple[pl.DataFrame, Assignment]:
         """Link all live parties, keep what the matcher needs, and give every cluster its id.
@@ -356,7 +354,7 @@ class _Run:
             work.done(connection, queue["seq"])  # also of parties that were gone before they had an entity
             steward.refresh(
                 connection,
-                link_threshold=self.model.link_threshold,
+                model=self.model,
                 now=now,
                 actor=self.actor,
                 records=pl.concat([touched, _ends(found.matched)]).unique(),

@@ -14,7 +14,8 @@ from sqlalchemy import Connection
 
 from canonical_model.schema import SENSITIVE_IDENTIFIERS
 from foundation.errors import NotFound, Problem, StoreError, VoegError, did_you_mean
-from identity import questions
+from identity import clustering, contradictions, questions
+from identity.model import Model
 from store import explaining, stewarding, work
 from store.engine import Held, Store
 from store.stewarding import MUST_LINK, NEVER_LINK, Decision
@@ -22,7 +23,7 @@ from store.stewarding import MUST_LINK, NEVER_LINK, Decision
 RECENT: Final = timedelta(days=90)
 """How long a contact makes a question more urgent."""
 
-_KINDS: Final = (questions.Kind.POSSIBLE_DUPLICATE.value, questions.Kind.CONFLICT.value)  # the matcher's own
+_KINDS: Final = tuple(kind.value for kind in questions.Kind if kind is not questions.Kind.RAISED)  # the matcher's own
 _OVERRULED: Final = (questions.Reason.OVERRULED.value, questions.Reason.PARTY_TYPE.value)
 _IMPACT: Final = ("records", "active_products", "recent_contacts")
 _SAME: Final = ["a", "b", "kind"]
@@ -50,29 +51,30 @@ class _Planned:
 def refresh(
     connection: Connection,
     *,
-    link_threshold: int,
+    model: Model,
     now: datetime,
     actor: str,
     records: pl.Series,
 ) -> Refreshed:
     """Bring the open questions that a change touches to what edges, entities and decisions say.
 
-    They depend on those alone, and their priority on products and contacts, so that refreshing what a change touches
-    comes to the same as refreshing all; but a contact alone touches nothing, it counts when a refresh comes by.
+    They depend on those and on what the records say alone, and their priority on products and contacts, so that
+    refreshing what a change touches comes to the same as refreshing all; but a contact alone touches nothing, it
+    counts when a refresh comes by.
 
     Args:
-        connection: the transaction that writes the change: edges, crosswalk.
-        link_threshold: of the model that they were made with, 1/1000 bit.
+        connection: the transaction that writes the change: edges, features, crosswalk.
+        model: that they were made with.
         now: the time; contacts of the last ``RECENT`` count.
         actor: who is said to ask and withdraw.
         records: the records (record_no) that changed, came, went or moved, with all that shared an entity with any
             of them before; those that share one now are added.
     """
-    planned = _plan(connection, records, link_threshold=link_threshold, now=now)
+    planned = _plan(connection, records, model=model, now=now)
     return _apply(connection, planned, now=now, actor=actor)
 
 
-def refresh_all(store: Store, held: Held, *, link_threshold: int, now: datetime, actor: str) -> Refreshed:
+def refresh_all(store: Store, held: Held, *, model: Model, now: datetime, actor: str) -> Refreshed:
     """Bring all open questions to what edges, entities and decisions say; takes what ``refresh`` does.
 
     What there is to ask is found before anything is written, so that nobody waits for it. A question that a steward
@@ -82,15 +84,15 @@ def refresh_all(store: Store, held: Held, *, link_threshold: int, now: datetime,
         StoreError: the lease of ``resolve``, under which edges and entities stand still, went to another.
     """
     with store.read() as connection:
-        planned = _plan(connection, None, link_threshold=link_threshold, now=now)
+        planned = _plan(connection, None, model=model, now=now)
     with store.write(held) as connection:
         return _apply(connection, planned, now=now, actor=actor)
 
 
-def _plan(connection: Connection, records: pl.Series | None, *, link_threshold: int, now: datetime) -> _Planned:
+def _plan(connection: Connection, records: pl.Series | None, *, model: Model, now: datetime) -> _Planned:
     around = None if records is None else stewarding.surroundings(connection, records)
     standing = stewarding.open_tasks(connection, _KINDS, around)
-    asked = _questions(connection, around, link_threshold=link_threshold, now=now)
+    asked = _questions(connection, around, model=model, now=now)
     known = standing.join(asked, on=_SAME, how="inner", suffix="_new")
     differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name}_new")) for name in _STATED)
     new = asked.join(standing, on=_SAME, how="anti").sort("priority", "a", "b", descending=[True, False, False])
@@ -116,16 +118,41 @@ def _apply(connection: Connection, planned: _Planned, *, now: datetime, actor: s
     return Refreshed(asked=asked.height, restated=restated.height, withdrawn=withdrawn.len())
 
 
-def _questions(connection: Connection, around: pl.Series | None, *, link_threshold: int, now: datetime) -> pl.DataFrame:
+def _questions(connection: Connection, around: pl.Series | None, *, model: Model, now: datetime) -> pl.DataFrame:
     """Return the questions that should be open, with priority and evidence (JSON: what depends on the answer)."""
+    asked = pl.concat([_between(connection, around, model), _inside(connection, around, model)])
+    if asked.is_empty():  # of most changes
+        return asked.with_columns(priority=pl.lit(None, pl.Int64), evidence=pl.lit(None, pl.String))
+    return _weighed(connection, asked, now=now)
+
+
+def _between(connection: Connection, around: pl.Series | None, model: Model) -> pl.DataFrame:
+    """Return the questions about two entities."""
     pairs = stewarding.pairs_apart(connection, around)
     must_links = stewarding.must_links_apart(connection, _OVERRULED, around)
-    if pairs.is_empty() and must_links.is_empty():  # of most changes
-        return pl.DataFrame(schema={**questions.QUESTION_SCHEMA, "priority": pl.Int64, "evidence": pl.String})
+    if pairs.is_empty() and must_links.is_empty():
+        return pl.DataFrame(schema=questions.QUESTION_SCHEMA)
     answers = stewarding.answers(connection, around)
     recorded = stewarding.recorded(connection, questions.answered_records(pairs, answers))
-    asked = questions.ask(pairs, answers, recorded, must_links, link_threshold=link_threshold)
-    return _weighed(connection, asked, now=now)
+    refused = pairs.filter(~pl.col("veto") & (pl.col("weight") >= model.link_threshold))["a"]
+    crowded = clustering.crowded(stewarding.hanging_together(connection, refused, model.link_threshold))
+    return questions.ask(pairs, answers, recorded, must_links, link_threshold=model.link_threshold, crowded=crowded)
+
+
+def _inside(connection: Connection, around: pl.Series | None, model: Model) -> pl.DataFrame:
+    """Return the questions about two records of one entity."""
+    found = pl.concat(
+        [
+            pl.DataFrame(schema=contradictions.SCHEMA),
+            *(contradictions.contradictions(some, model) for some in stewarding.of_several(connection, around)),
+        ]
+    )
+    if found.is_empty():
+        return pl.DataFrame(schema=questions.QUESTION_SCHEMA)
+    told = stewarding.told(connection, pl.concat([found["a"], found["b"]]).unique())
+    asked = questions.doubt(found, stewarding.answers_inside(connection, around), told)
+    weights = stewarding.weights(connection, asked)
+    return asked.drop("weight").join(weights, on=["a", "b"], how="left").select(questions.QUESTION_SCHEMA.names())
 
 
 def _weighed(connection: Connection, asked: pl.DataFrame, *, now: datetime) -> pl.DataFrame:

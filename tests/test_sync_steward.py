@@ -17,13 +17,19 @@ from sqlalchemy import insert, select
 
 from canonical_model.schema import Kind
 from foundation.errors import StoreError, VoegError
+from identity import packing
+from identity.clustering import LARGE
+from identity.model import packaged_prior
 from store import bulk, leases, resolving, tables, work
 from store.engine import Store
 from store.engine import open as open_store
 from sync import steward
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
-LINK = 1_000
+MODEL = packaged_prior().with_thresholds(link=1_000)
+
+NOTHING: dict[str, Any] = dict.fromkeys(packing.FIELDS)
+"""Features of a record that says nothing."""
 
 
 class Matched:
@@ -75,6 +81,13 @@ class Matched:
                     )
         self.record(*(number for records in members for number in records if number not in known))
 
+    def features(self, number: int, **features: Any) -> None:
+        """Say what the matcher keeps of a record."""
+        content = packing.pack_one({**NOTHING, "party_type": "person", "data_source": "crm", **features})
+        with self.store.write() as connection:
+            row = pl.DataFrame({"record_no": [number], "key": [number], "content": [content]})
+            bulk.upsert(connection, tables.feature, row)
+
     def edges(self, *edges: tuple[int, int, int] | tuple[int, int, int, bool]) -> None:
         """Make these the pairs: a, b, weight, and whether something vetoes it."""
         with self.store.write() as connection:
@@ -88,7 +101,7 @@ class Matched:
         if resolved:
             with self.store.write() as connection:
                 connection.execute(tables.work.delete())
-        asking: dict[str, Any] = {"link_threshold": LINK, "now": self.now, "actor": "test"}
+        asking: dict[str, Any] = {"model": MODEL, "now": self.now, "actor": "test"}
         if not records:
             with leases.hold(self.store, "resolve") as held:
                 return steward.refresh_all(self.store, held, **asking)
@@ -285,6 +298,96 @@ def test_an_answer_can_be_taken_back(matched: Matched, answer: steward.Answer) -
         steward.undo(matched.store, before["task_id"], author="bob", now=matched.now)
 
 
+ANOTHER_ID = ("doubtful_merge", "another_national_id")
+ONE_ID, OTHER_ID = {"national_ids": ["111222333"]}, {"national_ids": ["987654321"]}
+
+
+def test_two_national_ids_of_one_customer_are_asked_about_once(matched: Matched) -> None:
+    matched.entities([1, 2, 3, 4], [5])
+    for number, told in ((1, ONE_ID), (2, {}), (3, OTHER_ID), (4, OTHER_ID), (5, OTHER_ID)):
+        matched.features(number, **told)
+    matched.edges((1, 2, 9_000), (1, 3, 2_000), (3, 4, 9_000))
+    assert matched.refresh() == steward.Refreshed(asked=1, restated=0, withdrawn=0)
+    assert matched.asked() == {(1, 3, *ANOTHER_ID)}
+    (task,) = matched.tasks()
+    assert (task["weight"], json.loads(task["evidence"])["records"]) == (2_000, 4)
+    assert matched.refresh(2) == NEVER_ASKED
+
+
+def test_a_doubtful_merge_is_withdrawn_with_its_contradiction(matched: Matched) -> None:
+    matched.entities([1, 2])
+    matched.features(1, **ONE_ID)
+    matched.features(2, **OTHER_ID)
+    matched.refresh(2)
+    assert matched.asked() == {(1, 2, *ANOTHER_ID)}
+    matched.features(2, **ONE_ID)  # the source corrected it
+    matched.record(2)
+    assert matched.refresh(2) == steward.Refreshed(asked=0, restated=0, withdrawn=1)
+
+
+@pytest.mark.parametrize("answer", [steward.Answer.SAME, steward.Answer.UNSURE])
+def test_an_answered_doubt_is_not_raised_again_without_a_graver_one(matched: Matched, answer: steward.Answer) -> None:
+    matched.entities([1, 2, 3])
+    matched.features(1, **ONE_ID)
+    for number in (2, 3):
+        matched.features(number, **OTHER_ID)
+    matched.refresh()
+    decide(matched, answer)
+    assert matched.refresh() == NEVER_ASKED  # nor about 1 and 3, who contradict each other no less
+    matched.now += timedelta(days=1)
+    matched.record(3)
+    assert matched.refresh(3) == NEVER_ASKED
+    matched.features(1, **ONE_ID, birth_date="19500211")
+    matched.features(3, **OTHER_ID, birth_date="19810730")
+    matched.record(3)
+    matched.refresh(3)
+    assert matched.asked() == {(1, 3, *ANOTHER_ID)}
+
+
+def test_who_comes_into_a_customer_later_is_asked_about_though_nothing_of_him_changed(matched: Matched) -> None:
+    matched.record(9)
+    matched.features(9, **OTHER_ID)
+    matched.now += timedelta(days=1)
+    matched.entities([1, 2], [9])
+    matched.features(1, **ONE_ID)
+    matched.features(2)
+    matched.edges((1, 2, 500))
+    with matched.store.write() as connection:  # the two were joined by a steward, who knew of no contradiction
+        values = {"a": 1, "b": 2, "kind": "must_link", "author": "ada", "reason": "-", "decided_at": matched.now}
+        connection.execute(insert(tables.decision).values(values))
+    assert matched.refresh() == NEVER_ASKED
+    matched.now += timedelta(days=1)
+    matched.entities([1, 2, 9])
+    matched.refresh(9)
+    assert matched.asked() == {(1, 9, *ANOTHER_ID)}
+
+
+def test_a_doubtful_merge_that_was_taken_apart_is_settled(matched: Matched) -> None:
+    matched.entities([1, 2])
+    matched.features(1, **ONE_ID)
+    matched.features(2, **OTHER_ID)
+    matched.edges((1, 2, 9_000))
+    matched.refresh()
+    decided = decide(matched, steward.Answer.DIFFERENT)
+    assert matched.refresh(resolved=False) == NEVER_ASKED  # no resolve took it up yet
+    matched.entities([1], [2])
+    assert matched.refresh(1, 2) == NEVER_ASKED
+    steward.undo(matched.store, decided.task.task_id, author="ada", now=matched.now)
+    matched.entities([1, 2])
+    assert matched.refresh(1, 2) == NEVER_ASKED  # it is open still
+    assert matched.asked() == {(1, 2, *ANOTHER_ID)}
+
+
+def test_too_many_that_hang_together_are_told_apart_from_a_contradiction(matched: Matched) -> None:
+    chain = range(10, 12 + LARGE)
+    matched.entities(*([number] for number in chain), [1, 2], [3])
+    matched.edges(*((number, number + 1, 2_000) for number in chain[:-1]), (1, 2, 9_000), (1, 3, 2_000))
+    matched.refresh()
+    assert {reason for a, _, _, reason in matched.asked() if a >= 10} == {"size"}
+    assert {question for question in matched.asked() if question[0] < 10} == {(1, 3, "conflict", "contradiction")}
+    assert matched.refresh(10, 3) == NEVER_ASKED
+
+
 def test_what_stewards_do_while_the_questions_are_looked_for_stays(
     matched: Matched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -385,6 +488,7 @@ def test_refreshing_what_changed_comes_to_the_same_as_refreshing_all(empty_store
 
 def _change(matched: Matched, data: st.DataObject) -> None:
     records = range(1, 9)
+    born = {record: data.draw(st.sampled_from([None, "19500211", "19810730"])) for record in records}
     before: dict[int, int] = {}
     edges: dict[tuple[int, int], tuple[int, bool]] = {}
     for _ in range(data.draw(st.integers(1, 4))):
@@ -403,6 +507,10 @@ def _change(matched: Matched, data: st.DataObject) -> None:
         changed = set(data.draw(st.lists(st.sampled_from(records), max_size=2)))
         matched.entities(*groups.values())
         matched.record(*changed)
+        for record in changed:
+            born[record] = data.draw(st.sampled_from(sorted({"19200909", *filter(None, born.values())})))
+        for record in records:
+            matched.features(record, birth_date=born[record])
         matched.edges(*((*pair, weight, veto) if veto else (*pair, weight) for pair, (weight, veto) in weighed.items()))
         affected = {*moved, *touched, *changed}
         if affected:

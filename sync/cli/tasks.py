@@ -34,10 +34,15 @@ from sync.steward import Answer, Record, Shown, State, Task
 REASONS: Final[Mapping[str, str]] = {
     Reason.BETWEEN_THRESHOLDS: "too much in common to forget, too little to link",
     Reason.CONTRADICTION: "these two would link, but their customers as a whole do not",
+    Reason.SIZE: "these two would link, but too many records hang together through them",
     Reason.VETO: "these two would link, but something says that they are never one",
     Reason.NEVER_LINK: "decided to be different, and there is new evidence that they are not",
     Reason.OVERRULED: "decided to be the same, but other decisions keep them apart",
     Reason.PARTY_TYPE: "decided to be the same, but one is a person and the other an organisation",
+    Reason.ANOTHER_NATIONAL_ID: "one customer, but with two national ids",
+    Reason.ANOTHER_REGISTRATION: "one customer, but with two registration numbers",
+    Reason.ANOTHER_BIRTH_DATE: "one customer, but with two birth dates",
+    Reason.ANOTHER_GENDER: "one customer, but both a man and a woman",
     Reason.RAISED: "somebody asked",
 }
 """Why a question is asked, in words."""
