@@ -31,7 +31,7 @@ class Condition:
     """A positive test on a pair of records, symmetric in its sides."""
 
     sql: Callable[[Side, Side], str]  # writes it as a DuckDB expression; null counts as false
-    python: Callable[[Side, Side], str]  # writes it as a Python expression of type bool, that may use ``_NAMES``
+    python: Callable[[Side, Side], str]  # writes it as a Python expression of type bool, that may use ``NAMES``
 
 
 def same(column: str) -> Condition:
@@ -193,7 +193,7 @@ def _have_near(one: Sequence[str] | None, other: Sequence[str] | None) -> bool:
     return False
 
 
-_NAMES: Final = {
+NAMES: Final = {
     "have_near": _have_near,
     "jaro_winkler": JaroWinkler.similarity,
     "damerau_levenshtein": DamerauLevenshtein.distance,
@@ -228,16 +228,18 @@ class Comparison:
         )
         return f"(CASE {cases} ELSE {len(self.levels) - 1} END)::UTINYINT"
 
+    def tests(self, left: Side, right: Side) -> list[str]:
+        """Write the tests of the levels but the last as Python, to be tried in order; they may use ``NAMES``."""
+        return [level.condition.python(left, right) for level in self.levels if level.condition is not None]
+
     @cached_property
     def level(self) -> Callable[[Record, Record], int]:
         """The function that evaluates the level in process."""
-        lines = ["def level(l, r):"]
-        for number, level in enumerate(self.levels):
-            if level.condition is not None:
-                lines.append(f" if {level.condition.python(_python_left, _python_right)}: return {number}")
-        lines.append(f" return {len(self.levels) - 1}")
-        names: dict[str, object] = dict(_NAMES)
-        exec(compile("\n".join(lines), f"<levels of {self.name}>", "exec"), names)  # noqa: S102 -- our own text
+        tests = self.tests(_python_left, _python_right)
+        lines = [f" if {test}: return {number}" for number, test in enumerate(tests)]
+        text = "\n".join(["def level(l, r):", *lines, f" return {len(tests)}"])
+        names: dict[str, object] = dict(NAMES)
+        exec(compile(text, f"<levels of {self.name}>", "exec"), names)  # noqa: S102 -- our own text
         return cast("Callable[[Record, Record], int]", names["level"])
 
 

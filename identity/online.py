@@ -169,15 +169,11 @@ class Matcher:
         for one in candidates:
             number, record = one.record_no, records[one.record_no]
             done.add(number)
-            scorer = self._scorers[record.party_type]
-            weights = scorer.surprising(record)
+            score_apart = self._scorers[record.party_type].against(record, self._model.review_threshold)
             for apart, others in one.others.items():
-                sought = scorer.sought(record, weights, apart)
+                score = score_apart(apart)
                 for other in others:
-                    if other in done:
-                        continue
-                    found = scorer.weight(sought, records[other], self._model.review_threshold)
-                    if found:
+                    if other not in done and (found := score(records.content(other))):
                         new[(number, other) if number < other else (other, number)] = found
         return _Edges(dirty, old, new)
 
@@ -229,35 +225,47 @@ class _Records:
         stored = {number: (key, content) for number, key, content in index.features(numbers)}
         self.before = {number: Record(content, key, model) for number, (key, content) in stored.items()}
         self.gone = {change.record_no for change in changes if change.content is None}
-        self._known: dict[int, Record | None] = dict.fromkeys(self.gone)
+        self._rows: dict[int, tuple[int, str] | None] = dict.fromkeys(self.gone)  # key and content
+        self._read: dict[int, Record] = {}  # of few records that are met the features are looked at one by one
         self.altered: list[int] = []  # with other features, new, or gone
         self.written: list[tuple[int, int, str]] = []  # record_no, key, content: of those that live
         for number, key, content in ((change.record_no, change.key, change.content) for change in changes):
-            if content is not None:
-                self._known[number] = Record(content, key, model)
-            if stored.get(number) != (None if content is None else (key, content)):
+            now = None if content is None else (key, content)
+            self._rows[number] = now
+            if stored.get(number) != now:
                 self.altered.append(number)
                 if content is not None:
                     self.written.append((number, key, content))
 
     def __contains__(self, number: int) -> bool:
         """Whether a loaded record lives."""
-        return self._known.get(number) is not None
+        return self._rows.get(number) is not None
 
     def __getitem__(self, number: int) -> Record:
         """Return a loaded record that lives."""
-        record = self._known[number]
+        record = self._read.get(number)
         if record is None:
-            raise KeyError(number)
+            row = self._rows[number]
+            if row is None:
+                raise KeyError(number)
+            key, content = row
+            record = self._read[number] = Record(content, key, self._model)
         return record
+
+    def content(self, number: int) -> str:
+        """Return the packed features of a loaded record that lives."""
+        row = self._rows[number]
+        if row is None:
+            raise KeyError(number)
+        return row[1]
 
     def load(self, numbers: Collection[int]) -> None:
         """Read the records that weren't met yet."""
-        missing = set(numbers).difference(self._known)
+        missing = set(numbers).difference(self._rows)
         if missing:
-            self._known.update(dict.fromkeys(missing))
+            self._rows.update(dict.fromkeys(missing))
             for number, key, content in self._index.features(list(missing)):
-                self._known[number] = Record(content, key, self._model)
+                self._rows[number] = key, content
 
 
 class _Own(NamedTuple):

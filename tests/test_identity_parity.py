@@ -111,16 +111,16 @@ def test_real_pairs_weigh_the_same() -> None:
 
 def test_hopeless_pairs_are_given_up_and_no_others() -> None:
     frame = febrl().head(600).sort("key", "record_no")
-    seen = [Record(content, key, PRIOR) for _, key, content in pack(frame).iter_rows()]
+    contents = pack(frame)["content"].to_list()
+    seen = [Record(content, 0, PRIOR) for content in contents]
     scorer = Scorer(PRIOR, "person")
     left, right = np.triu_indices(80, k=1)
     exact = scorer.evidence(seen, left.astype(np.int64), right.astype(np.int64))
     for at_least in (-60_000, -3_000, 1_000):
         for one, other, weight, veto in zip(left, right, exact.weight.tolist(), exact.veto.tolist(), strict=True):
             apart = frozenset(name for name in LISTS if set(seen[one][name] or ()).isdisjoint(seen[other][name] or ()))
-            sought = scorer.sought(seen[one], scorer.surprising(seen[one]), apart)
             expected = (weight, veto) if weight >= at_least else None
-            assert scorer.weight(sought, seen[other], at_least) == expected
+            assert scorer.against(seen[one], at_least)(apart)(contents[other]) == expected
 
 
 @pytest.mark.parametrize("size", [1, 40])
