@@ -270,21 +270,10 @@ class Explainer:
         return one, other
 
     def _subject(self, connection: Connection, asked: str) -> Subject:
-        data_source, slash, record_id = asked.partition("/")
-        if not slash:
+        if "/" not in asked:
             return self._customer(connection, asked)
-        found = _named(explaining.named(connection, data_source, record_id))
-        if not found:
-            known = explaining.source_names(connection)
-            if data_source not in known:
-                raise NotFound(Problem(message=f"no source '{data_source}'", remedy=did_you_mean(data_source, known)))
-            raise NotFound(
-                Problem(
-                    message=f"source '{data_source}' has no live customer record of that key",
-                    remedy="name it as 'voeg export crosswalk' does: data_source/record_id",
-                )
-            )
-        return Subject(asked=asked, entity_id=found[0].entity_id, records=found, whole=False)
+        record = named(connection, asked)
+        return Subject(asked=asked, entity_id=record.entity_id, records=(record,), whole=False)
 
     def _customer(self, connection: Connection, asked: str) -> Subject:
         customers = Customers(self._store, region=self._region)
@@ -504,6 +493,25 @@ class Explainer:
             yield "size"
         if why.notes:
             yield "not_resolved"
+
+
+def named(connection: Connection, asked: str) -> Named:
+    """Return the live customer record that is called ``source/record_id``.
+
+    Raises:
+        NotFound: there is no such source, or it has no such record.
+    """
+    data_source, slash, record_id = asked.partition("/")
+    found = _named(explaining.named(connection, data_source, record_id))
+    if slash and found:
+        return found[0]
+    known = explaining.source_names(connection)
+    if slash and data_source not in known:
+        raise NotFound(Problem(message=f"no source '{data_source}'", remedy=did_you_mean(data_source, known)))
+    message = "there is no live customer record of that name"
+    if slash:
+        message = f"source '{data_source}' has no live customer record of that key"
+    raise NotFound(Problem(message=message, remedy="name it as 'voeg export crosswalk' does: data_source/record_id"))
 
 
 _ORDER: Final = {state: place for place, state in enumerate(KEY_STATES)}

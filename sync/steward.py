@@ -13,12 +13,13 @@ import polars as pl
 from sqlalchemy import Connection
 
 from canonical_model.schema import SENSITIVE_IDENTIFIERS
-from foundation.errors import NotFound, Problem, StoreError, VoegError, did_you_mean
+from foundation.errors import StoreError, VoegError
 from identity import clustering, contradictions, questions
 from identity.model import Model
-from store import explaining, stewarding, work
+from store import stewarding, work
 from store.engine import Held, Store
 from store.stewarding import MUST_LINK, NEVER_LINK, Decision
+from sync.explain import named
 
 RECENT: Final = timedelta(days=90)
 """How long a contact makes a question more urgent."""
@@ -300,31 +301,18 @@ def ask(store: Store, a: str, b: str, *, author: str, now: datetime) -> Task:
         VoegError: the two are the same.
     """
     with store.write() as connection:
-        one, two = sorted((_found(connection, asked) for asked in (a, b)), key=lambda row: row["record_no"])
-        if one["record_no"] == two["record_no"]:
+        one, two = sorted((named(connection, asked) for asked in (a, b)), key=lambda record: record.record_no)
+        if one.record_no == two.record_no:
             raise VoegError("both are the same source record", remedy="name two that differ")
-        pair = {"a": one["record_no"], "b": two["record_no"]}
+        pair = {"a": one.record_no, "b": two.record_no}
         if not (known := stewarding.open_about(connection, **pair)):
-            asked = {**pair, "entity_a": one["entity_id"], "entity_b": two["entity_id"],
+            asked = {**pair, "entity_a": one.entity_id, "entity_b": two.entity_id,
                      "kind": questions.Kind.RAISED.value, "reason": questions.Reason.RAISED.value,
                      "weight": stewarding.weight(connection, **pair)}  # fmt: skip
             question = pl.DataFrame([asked], schema=questions.QUESTION_SCHEMA)
             stewarding.ask(connection, _weighed(connection, question, now=now), now=now, actor=author)
             known = stewarding.open_about(connection, **pair)
         return _task(stewarding.one_task(connection, known[0]))
-
-
-def _found(connection: Connection, asked: str) -> dict[str, Any]:
-    """Return the live customer record of that name: record_no, entity_id (null: not resolved yet)."""
-    data_source, slash, record_id = asked.partition("/")
-    found = explaining.named(connection, data_source, record_id)
-    if not slash or found.is_empty():
-        sources = explaining.source_names(connection)
-        remedy = "name it as 'voeg export crosswalk' does: data_source/record_id"
-        if slash and data_source not in sources:
-            remedy = did_you_mean(data_source, sources)
-        raise NotFound(Problem(message="there is no live customer record of that name", remedy=remedy))
-    return found.row(0, named=True)
 
 
 # What stewards decide -------------------------------------------------------------------------------------------

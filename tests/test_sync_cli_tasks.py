@@ -12,7 +12,7 @@ from estates import EstateFolder, partition
 from test_sync_resolve import COLUMNS, CRM, SASKIA, WOUTER, row
 from typer.testing import CliRunner, Result
 
-from sync.cli import command_line
+from sync.cli import command_line, console
 
 NATIONAL_ID = "111222333"
 THRESHOLDS = "identity: {link_threshold: 200, review_threshold: 1}\n"  # nothing links by itself
@@ -67,9 +67,27 @@ def test_the_list_tells_what_is_asked_without_a_value_of_a_customer(estate: Esta
     assert "no task is done" in voeg(estate, "tasks", "list", "--state", "done").stderr
 
 
+def test_numbers_alone_can_be_piped(estate: EstateFolder) -> None:
+    [task] = tasks(estate)
+    assert voeg(estate, "tasks", "list", "--ids").stdout == f"{task['id']}\n"
+    assert voeg(estate, "tasks", "list", "--ids", "--kind", "conflict").stdout == ""
+
+
+def test_a_narrow_terminal_folds_nothing(estate: EstateFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    [task] = tasks(estate)
+    monkeypatch.setattr(console.out, "_width", 80)
+    header, first, second = voeg(estate, "tasks", "list").stdout.splitlines()
+    assert header.split() == ["task", "why", "customers", "sources", "bits", "priority"]
+    assert first.split()[:3] == [str(task["id"]), "between", "thresholds"]
+    assert {first.split()[4], second.split()[1]} == {"crm", "shop"}
+    why = voeg(estate, "customer", "why", "crm/1", "shop/9", "--show-values").stdout
+    assert "they say" in why and "█" not in why
+    assert max(map(len, why.splitlines())) <= 80
+
+
 def test_a_task_shows_both_sides_and_masks_what_is_sensitive(estate: EstateFolder) -> None:
     [task] = tasks(estate)
-    number = str(task["task"])
+    number = str(task["id"])
     shown = voeg(estate, "tasks", "show", number).stdout
     assert "crm/1" in shown and "shop/9" in shown and "Terpstra" in shown and "+31201234567" in shown
     assert NATIONAL_ID not in shown and "…333" in shown
@@ -83,7 +101,7 @@ def test_a_task_shows_both_sides_and_masks_what_is_sensitive(estate: EstateFolde
 
 def test_a_decision_holds_until_a_steward_takes_it_back(estate: EstateFolder) -> None:
     [task] = tasks(estate)
-    number = str(task["task"])
+    number = str(task["id"])
     told = voeg(estate, "tasks", "decide", number, "--same", "--reason", "one contract", "--author", "ada").stderr
     assert f"task {number}: same; 'voeg resolve' applies it" in told
     voeg(estate, "resolve")
@@ -95,12 +113,12 @@ def test_a_decision_holds_until_a_steward_takes_it_back(estate: EstateFolder) ->
     assert f"task {number} is open again" in voeg(estate, "tasks", "undo", number).stderr
     voeg(estate, "resolve")
     assert len(partition(estate.store)) == 2
-    assert [again["task"] for again in tasks(estate)] == [task["task"]]
+    assert [again["id"] for again in tasks(estate)] == [task["id"]]
 
 
 def test_different_is_not_asked_again_by_tonights_delivery(estate: EstateFolder) -> None:
     [task] = tasks(estate)
-    voeg(estate, "tasks", "decide", str(task["task"]), "--different", "--reason", "twins")
+    voeg(estate, "tasks", "decide", str(task["id"]), "--different", "--reason", "twins")
     estate.deliver("data/shop.csv", [row("9", SASKIA, number=NATIONAL_ID, phone="+31207654321")], COLUMNS)
     voeg(estate, "sync")
     voeg(estate, "resolve")
@@ -117,8 +135,8 @@ def test_a_person_can_ask_about_what_the_matcher_does_not(estate: EstateFolder) 
     def decide(answer: str) -> None:
         asked = json.loads(voeg(estate, "tasks", "ask", "crm/1", "crm/2", "--author", "ada", "--json").stdout)
         assert (asked["kind"], asked["weight_bits"]) == ("raised", None)
-        assert json.loads(voeg(estate, "tasks", "ask", "crm/2", "crm/1", "--json").stdout)["task"] == asked["task"]
-        voeg(estate, "tasks", "decide", str(asked["task"]), answer, "--reason", "maiden name")
+        assert json.loads(voeg(estate, "tasks", "ask", "crm/2", "crm/1", "--json").stdout)["id"] == asked["id"]
+        voeg(estate, "tasks", "decide", str(asked["id"]), answer, "--reason", "maiden name")
         voeg(estate, "resolve")
 
     decide("--same")
@@ -132,7 +150,7 @@ def test_a_person_can_ask_about_what_the_matcher_does_not(estate: EstateFolder) 
 
 def test_wrong_use_is_told(estate: EstateFolder) -> None:
     [task] = tasks(estate)
-    number = str(task["task"])
+    number = str(task["id"])
     both = voeg(estate, "tasks", "decide", number, "--same", "--unsure", "--reason", "-", exit_code=2)
     assert "give one of --same, --different, --unsure" in both.stderr
     assert "there is no task 99" in voeg(estate, "tasks", "show", "99", exit_code=1).stderr

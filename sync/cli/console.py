@@ -27,6 +27,9 @@ from sync.estate import Estate, open_estate
 WIDE = 200
 """Columns of a table that is written to a file or a pipe: nothing is folded for a terminal that is not there."""
 
+NARROW = 120
+"""Columns of a terminal below which tables stack or leave out what would be folded into soup."""
+
 out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
 err = Console(stderr=True, highlight=False)
 
@@ -74,6 +77,11 @@ def print_error(error: VoegError) -> None:
 def note(text: str) -> None:
     """Tell the person something beside the answer."""
     err.print(escape(text), soft_wrap=True)
+
+
+def is_narrow() -> bool:
+    """Whether the terminal has little room for tables."""
+    return out.width < NARROW
 
 
 def open_here(estate: Path) -> Estate:

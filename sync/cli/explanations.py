@@ -19,6 +19,7 @@ from sync.cli.console import (
     HERE,
     EstateOption,
     JsonOption,
+    is_narrow,
     note,
     open_here,
     out,
@@ -269,8 +270,13 @@ def _print_why(found: Why, *, show_values: bool) -> None:
         if len(shown) > MOST_PAIRS:
             shown = (*shown[: MOST_PAIRS // 2], *shown[-MOST_PAIRS // 2 :])
             note(f"the {MOST_PAIRS // 2} strongest and weakest of {len(found.pairs):,} pairs are shown; --json has all")
-        rows = [(pair.a, pair.b, pair.weighing.weight / BIT, *_mainly(pair.weighing)) for pair in shown]
-        print_table("Pairs of their records", ("record", "record", "bits", "mostly for", "mostly against"), rows)
+        names = [(f"{pair.a}\n{pair.b}",) if is_narrow() else (str(pair.a), str(pair.b)) for pair in shown]
+        rows = [
+            (*name, pair.weighing.weight / BIT, *_mainly(pair.weighing))
+            for name, pair in zip(names, shown, strict=True)
+        ]
+        columns = (*(("records",) if is_narrow() else ("record", "record")), "bits", "mostly for", "mostly against")
+        print_table("Pairs of their records", columns, rows)
     out.print(f"{found.strongest.a} and {found.strongest.b} by themselves: {VERDICTS[found.verdict]}", markup=False)
     _print_weighing(found.strongest, show_values=show_values)
 
@@ -309,28 +315,27 @@ def _print_weighing(pair: Pair, *, show_values: bool) -> None:
     for step in told:
         sums.append(sums[-1] + step.weight(rival))
     low, high = min(0, *sums), max(0, weighing.link_threshold, *sums)
-    values = ("-", "-") if show_values else ()
+
+    def row(
+        name: str, words: str, values: tuple[str, str], weights: tuple[float, float], way: tuple[int, int]
+    ) -> list[object]:
+        """Return a line of the table; a narrow terminal has no room for bars, and stacks the two values."""
+        compared = ["\n".join(values)] if is_narrow() else [*values]
+        bar = [] if is_narrow() else [_bar(*way, low, high)]
+        return [name, words, *(compared if show_values else ()), *weights, way[-1] / BIT, *bar]
+
+    nothing = ("-", "-")
     priors = _both(weighing.prior("strangers"), weighing.prior("relatives"))
-    rows: list[tuple[object, ...]] = [
-        ("to begin with", "the odds of any two", *values, *priors, sums[0] / BIT, _bar(0, sums[0], low, high))
-    ]
-    for step, (before, after) in zip(told, itertools.pairwise(sums), strict=True):
-        compared = (_value(step.left), _value(step.right)) if show_values else ()
-        name = explanation.respect(step.comparison).name
-        rows.append(
-            (
-                name,
-                step.words,
-                *compared,
-                *_both(step.stranger, step.relative),
-                after / BIT,
-                _bar(before, after, low, high),
-            )
-        )
+    rows = [row("to begin with", "the odds of any two", nothing, priors, (0, sums[0]))]
+    for step, way in zip(told, itertools.pairwise(sums), strict=True):
+        values = _value(step.left), _value(step.right)
+        weights = _both(step.stranger, step.relative)
+        rows.append(row(explanation.respect(step.comparison).name, step.words, values, weights, way))
     totals = _both(weighing.total("strangers"), weighing.total("relatives"))
-    rows.append(("together", "", *values, *totals, weighing.weight / BIT, _bar(0, weighing.weight, low, high)))
-    headers = ("evidence", "in words", *((str(pair.a), str(pair.b)) if show_values else ()))
-    print_table(None, (*headers, "if strangers", "if relatives", "sum", f"sum if {rival}"), rows)
+    rows.append(row("together", "", nothing, totals, (0, weighing.weight)))
+    sides = ["they say"] if is_narrow() else [str(pair.a), str(pair.b)]
+    headers = ["evidence", "in words", *(sides if show_values else ()), "if strangers", "if relatives", "sum"]
+    print_table(None, headers if is_narrow() else [*headers, f"sum if {rival}"], rows)
     silent = [explanation.respect(step.comparison).name for step in weighing.steps if not step.told]
     if silent:
         out.print(f"not told by both: {', '.join(silent)}", markup=False)

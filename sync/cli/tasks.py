@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
@@ -19,6 +19,7 @@ from sync.cli.console import (
     EstateOption,
     JsonOption,
     by_path,
+    is_narrow,
     note,
     open_here,
     out,
@@ -47,6 +48,9 @@ REASONS: Final[Mapping[str, str]] = {
 }
 """Why a question is asked, in words."""
 
+FORMAT: Final = 1
+"""Of what ``--json`` prints. Raised when a field changes its meaning or goes; a new field changes nothing."""
+
 tasks_app = typer.Typer(help="Questions for stewards: who may be the same customer.", no_args_is_help=True)
 
 TaskArgument = Annotated[int, typer.Argument(metavar="TASK", help="The number of the task, as list shows it.")]
@@ -67,36 +71,30 @@ def list_(
     kind: Annotated[Kind | None, typer.Option(help="Only questions of this kind.")] = None,
     state: Annotated[State, typer.Option(help="Which: the ended ones come latest first.")] = "open",
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
+    ids: Annotated[bool, typer.Option("--ids", help="Print the numbers of the tasks alone, one a line.")] = False,
     estate: EstateOption = HERE,
     as_json: JsonOption = False,
 ) -> None:
-    """List the questions, the most urgent first: the least certain, about the customers with most at stake."""
+    """List the questions, the most urgent first: the least certain, about the customers with most at stake.
+
+    With --json: "open", how many are open altogether, and "tasks", each with its "id", "kind", "reason", "state",
+    "priority", "weight_bits", the two records "a" and "b", "impact", and when and how it ended; no customer's values.
+    """
     here = open_here(estate)
     listed = steward.tasks(here.store, kinds=(kind.value,) if kind else (), state=state, limit=limit)
     if as_json:
-        print_json({"open": listed.open, "tasks": [_document(task) for task in listed.tasks]})
+        print_json({"format": FORMAT, "open": listed.open, "tasks": [_document(task) for task in listed.tasks]})
+        return
+    if ids:
+        for task in listed.tasks:
+            out.print(task.task_id)
         return
     if not listed.tasks:
-        note(f"no task is {state}")
+        note(f"no task is {state}" + (f" of kind {kind}" if kind else ""))
         return
-    ended = state != "open"
-    columns = ("task", "customers", "sources", "bits", "priority", "at stake", "why", *(("answer",) if ended else ()))
-    rows = [
-        (
-            str(task.task_id),
-            f"{_customer(task.a)} / {_customer(task.b)}",
-            f"{task.a.data_source} / {task.b.data_source}",
-            _bits(task.weight),
-            str(task.priority),
-            _stake(task),
-            task.reason.replace("_", " "),
-            *((_ending(task),) if ended else ()),
-        )
-        for task in listed.tasks
-    ]
-    print_table(None, columns, rows)
-    if not ended and listed.open > len(rows):
-        note(f"{len(rows):,} of {listed.open:,} open tasks; --limit shows more")
+    _print_list(listed.tasks, ended=state != "open")
+    if state == "open" and listed.open > len(listed.tasks):
+        note(f"{len(listed.tasks):,} of {listed.open:,} open tasks; --limit shows more")
 
 
 @tasks_app.command("show")
@@ -195,10 +193,32 @@ def _author(said: str | None) -> str:
         raise VoegError("it is not known who decides", remedy="say it: --author NAME") from None
 
 
+def _print_list(tasks: Sequence[Task], *, ended: bool) -> None:
+    """Print tasks, one a line; on a narrow terminal the two records of each stand below one another."""
+    narrow = is_narrow()
+    apart = "\n" if narrow else " / "
+    columns = ["task", "why", "customers", "sources", "bits", "priority"]
+    columns += ["at stake"] * (not narrow) + ["answer"] * ended
+    rows = [
+        (
+            str(task.task_id),
+            task.reason.replace("_", " "),
+            _customers(task, apart),
+            apart.join((task.a.data_source, task.b.data_source)),
+            _bits(task.weight),
+            task.priority,
+            *((_stake(task),) if not narrow else ()),
+            *((_ending(task),) if ended else ()),
+        )
+        for task in tasks
+    ]
+    print_table(None, columns, rows)
+
+
 def _print_task(task: Task) -> None:
     out.print(f"task {task.task_id}: {REASONS.get(task.reason, task.reason)}", markup=False)
     rows: list[tuple[str, object]] = [
-        ("customers", f"{_customer(task.a)} / {_customer(task.b)}"),
+        ("customers", _customers(task, " / ")),
         ("weight", "below the review threshold" if task.weight is None else f"{_bits(task.weight)} bits"),
         ("at stake", _stake(task)),
         ("asked", f"{task.created_at:%Y-%m-%d %H:%M} UTC"),
@@ -258,6 +278,11 @@ def _place(paths: list[str]) -> Callable[[str], tuple[int, str]]:
     return lambda path: (fields.index(path.partition("[")[0]), path)
 
 
+def _customers(task: Task, apart: str) -> str:
+    """Name the customers of the two records; one, when they have the same."""
+    return apart.join(dict.fromkeys((_customer(task.a), _customer(task.b))))
+
+
 def _customer(record: Record) -> str:
     return "-" if record.entity_id is None else str(record.entity_id)
 
@@ -281,7 +306,8 @@ def _ending(task: Task) -> str:
 def _document(task: Task) -> dict[str, Any]:
     """Return a task as JSON-ready data, without a value of a customer."""
     return {
-        "task": task.task_id,
+        "format": FORMAT,
+        "id": task.task_id,
         "kind": task.kind,
         "reason": task.reason,
         "state": task.state,
