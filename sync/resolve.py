@@ -172,18 +172,17 @@ def resolve_one(
     Raises:
         StoreError: the store is gone.
     """
-    with store.read() as connection:
-        up_to_date = resolving.made_with(connection) == MadeWith(model=model.version, rules=rules.digest)
     with ExitStack() as stack:
         try:
-            held = stack.enter_context(leases.hold(store, "resolve")) if up_to_date else None
+            held = stack.enter_context(leases.hold(store, "resolve"))
         except StoreError:
             held = None
-        with store.read() as connection:
+        with store.read() as connection:  # only now: whoever had the lease may have resolved by another model
+            up_to_date = resolving.made_with(connection) == MadeWith(model=model.version, rules=rules.digest)
             queue = work.of(connection, record_no)
             moment = resolving.moment(connection, now)
         pending = not queue.is_empty()
-        if held is not None and pending:
+        if held is not None and up_to_date and pending:
             run = _Run(
                 store=store, held=held, rules=rules, model=model, actor=actor,
                 report=Resolved(model=model.version, prior=False),

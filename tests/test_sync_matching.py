@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,9 @@ from foundation.settings import IdentitySettings
 from golden.rules import Rules
 from identity.model import packaged_prior
 from store import leases, references, tables
-from store.engine import Store
+from store.engine import Held, Store
 from store.engine import open as open_store
+from store.resolving import begin_anew
 from sync import resolve as resolving
 from sync.land import land
 from sync.resolve import Decided, Resolved, model_in_use, resolve, resolve_one
@@ -455,6 +457,26 @@ def test_one_record_waits_while_everything_is_resolved(fresh: Callable[[], Estat
     with leases.hold(estate.store, "resolve"):
         assert one(estate, ("crm", "1")) == Decided(entity_id=entity, pending=True)
     assert one(estate, ("crm", "1")) == Decided(entity_id=entity, pending=False)
+
+
+def test_one_record_waits_when_everything_was_about_to_be_linked_anew(
+    fresh: Callable[[], Estate], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever had the lease just before may have begun to fill the matcher's tables for another model."""
+    estate = fresh()
+    estate.tell([(("crm", "1"), SASKIA)])
+    estate.resolve()
+    estate.tell([(("shop", "1"), SASKIA)])
+    taken = leases.hold
+
+    def hold(store: Store, name: str) -> AbstractContextManager[Held]:
+        with store.write() as connection:
+            begin_anew(connection)
+        return taken(store, name)
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(leases, "hold", hold)
+        assert one(estate, ("shop", "1")) == Decided(entity_id=None, pending=True)
 
 
 def test_times_tell_the_batches_of_a_run_apart(fresh: Callable[[], Estate]) -> None:
