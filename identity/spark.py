@@ -11,11 +11,9 @@ extra, imported when Spark is asked for.
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache, reduce
 from typing import TYPE_CHECKING, Any, Final
@@ -123,8 +121,10 @@ class Pairs:
         from splink import Linker, SettingsCreator, block_on  # noqa: PLC0415 -- takes seconds
         from splink.backends.spark import SparkAPI  # noqa: PLC0415
 
+        from identity.training import quiet  # noqa: PLC0415
+
         blocked = self._records.join(_useful(self._spark, self._keys, self._model.common_keys), "i").persist()
-        with _quiet():
+        with quiet():
             # Levels have functions of their own: those of Splink's jar are not asked for.
             api = SparkAPI(  # type: ignore[no-untyped-call]
                 spark_session=self._spark, break_lineage_method="persist", register_udfs_automatically=False
@@ -314,7 +314,7 @@ def _register(spark: SparkSession, comparisons: Iterable[Comparison]) -> None:
     from pyspark.sql.types import IntegerType  # noqa: PLC0415
 
     for one in comparisons:
-        spark.udf.register(_function(one), arrow_udf(_evaluation(one), IntegerType()))  # type: ignore[call-overload]
+        spark.udf.register(_function(one), arrow_udf(_evaluation(one), IntegerType()))
 
 
 def _evaluation(one: Comparison) -> Callable[..., pa.Array]:
@@ -342,15 +342,3 @@ def _surprise(feature: str) -> str:
 def _probability(weight: int) -> float:
     odds: float = 2 ** (weight / BIT)
     return odds / (1 + odds)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Splink's progress off the terminal."""
-    logger = logging.getLogger("splink")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
