@@ -270,9 +270,3 @@ def disagreement(store: Store, one: Model, other: Model, *, records: int) -> Dis
 def _pairs(frame: pl.DataFrame, *by: str) -> int:
     sizes = frame.group_by(by).len()["len"].cast(pl.Int64)
     return int((sizes * (sizes - 1) // 2).sum())
-
-
-def landed_features(store: Store) -> pl.DataFrame:
-    """Return the features of all live parties, computed chunk by chunk: contents never stand in memory together."""
-    chunks = [features.compute(parties) for parties in resolving.live_parties(store)]
-    return pl.concat(chunks) if chunks else features.compute(resolving.no_parties())

@@ -23,9 +23,10 @@ from adapters.mainframe.encoder import encode
 from adapters.mainframe.profile import Profile
 from identity.evaluation import score, sweep
 from store import resolving, tables
+from sync.link import landed
 from sync.resolve import Resolved
 from sync.run import SourceRun
-from sync.train import active_model, landed_features, train
+from sync.train import active_model, train
 
 LEAST_F1 = 0.82
 """Splink's tuned demo reaches 0.829 at the best threshold that the truth can pick."""
@@ -244,7 +245,7 @@ def test_people_are_found_without_looking_at_the_truth(
     assert scores.f1 >= LEAST_F1
 
     # What the truth would have picked: to know, not to use.
-    features, (model, _) = landed_features(estate.store), active_model(estate.store)
+    features, (model, _) = pl.concat(landed(estate.store)), active_model(estate.store)
     thresholds = [model.link_threshold + 1000 * bits for bits in (-6, -3)]
     swept = sweep(features, decisions, model, truth, thresholds)
     told(capsys, f"at other thresholds: {swept.select('threshold', 'precision', 'recall', 'f1').rows()}")
