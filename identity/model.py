@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from importlib import resources
@@ -155,10 +155,13 @@ class Model:
         return model
 
     def check(self) -> None:
-        """Confirm that the model fits this release.
+        """Confirm that the model fits this release, and that its weights are what they have to be.
+
+        Weights are written into SQL as they are, and a model may come from a file.
 
         Raises:
-            ConfigurationError: it was made for other features, or its comparisons or levels differ.
+            ConfigurationError: it was made for other features, its comparisons or levels differ, it lacks the
+                frequencies of a feature, or a weight is not a whole number.
         """
         if self.feature_version != features.CODE_VERSION:
             raise ConfigurationError(
@@ -177,6 +180,21 @@ class Model:
             )
             if found != expected:
                 raise ConfigurationError(_outdated(f"the model's comparisons of a {party_type} are not this release's"))
+            counted = {level.frequency for one in comparisons for level in one.levels if level.frequency}
+            if missing := counted - self.frequencies.keys():
+                raise ConfigurationError(_outdated(f"the model has no frequencies of {', '.join(sorted(missing))}"))
+        if not all(type(number) is int for number in self._weights()):
+            raise ConfigurationError(_outdated("a weight of the model is not a whole number"))
+
+    def _weights(self) -> Iterator[object]:
+        """Yield everything that counts in 1/1000 bit, and the keys."""
+        yield from (self.link_threshold, self.review_threshold, *self.common_keys)
+        for population in self.populations.values():
+            yield from (population.stranger_prior, population.relative_prior)
+            for levels in population.comparisons.values():
+                yield from (weight for level in levels for weight in (level.stranger, level.relative))
+        for table in self.frequencies.values():
+            yield from (table.unseen, *table.surprise.values())
 
     def with_thresholds(self, *, link: int, review: int | None = None) -> Model:
         """Return the same model with other thresholds: another version."""

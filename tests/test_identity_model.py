@@ -71,6 +71,31 @@ def test_what_is_no_model_of_this_release_is_refused_with_a_remedy(text: str) ->
         Model.from_json(text)
 
 
+def test_a_model_with_anything_else_for_a_weight_is_refused() -> None:
+    """Weights are written into SQL."""
+    for path in (
+        ("thresholds", "review"),
+        ("populations", "person", "stranger_prior"),
+        ("populations", "person", "comparisons", "gender", 0, "relative"),
+        ("frequencies", "family", "unseen"),
+    ):
+        document = json.loads(PRIOR.to_json())
+        place = document
+        for name in path[:-1]:
+            place = place[name]
+        assert isinstance(place[path[-1]], int), path
+        place[path[-1]] = "0) FROM level; --"
+        with pytest.raises(ConfigurationError, match="whole number"):
+            Model.from_json(json.dumps(document))
+
+
+def test_a_model_without_the_frequencies_of_a_feature_is_refused() -> None:
+    document = json.loads(PRIOR.to_json())
+    del document["frequencies"]["family"]
+    with pytest.raises(ConfigurationError, match="frequencies of family"):
+        Model.from_json(json.dumps(document))
+
+
 def test_a_model_never_shows_the_names_it_holds() -> None:
     from types import MappingProxyType
 
