@@ -13,16 +13,17 @@ functions as in bulk: the result is that of linking everything anew.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 import polars as pl
 
 from identity import blocking, clustering, components, packing
-from identity.comparison import COMPARISONS
 from identity.linking import MUST_LINK, NEVER_LINK
 from identity.model import Model
 from identity.packing import LISTS
@@ -106,7 +107,8 @@ class Matched:
     keys_gone: list[tuple[int, int]]  # hash, record_no
     keys_new: list[tuple[int, int]]
     features_gone: list[int]  # record_no
-    features_new: list[tuple[int, int, str]]  # record_no, key (signed), content: new, or in place of what there was
+    features_new: list[tuple[int, int, str]] = field(repr=False)
+    """record_no, key (signed), content: new, or in place of what there was"""
     edges_gone: list[tuple[int, int]]  # a, b
     edges_new: list[Edge]  # new, or in place of what there was
     clusters: list[Placed]  # whole clusters: every record of which the cluster may have changed, and those with it
@@ -127,7 +129,7 @@ class Matcher:
         """Take the model, and where records, keys and edges are."""
         self._model = model
         self._index = index
-        self._scorers = {party_type: Scorer(model, party_type) for party_type in COMPARISONS}
+        self._scorer = cache(partial(Scorer, model))
 
     def match(self, changes: Sequence[Change], *, at_most: int | None = 50) -> Matched | Pending:
         """Find, score and decide.
@@ -137,6 +139,10 @@ class Matcher:
                 written.
             at_most: how many records may hang together; None: it always decides.
         """
+        with _uncollected():
+            return self._match(changes, at_most)
+
+    def _match(self, changes: Sequence[Change], at_most: int | None) -> Matched | Pending:
         records = _Records(self._model, self._index, changes)
         keys = _Keys(self._model, self._index, records)
         if at_most is not None and len(keys.crossing) > at_most:
@@ -169,7 +175,7 @@ class Matcher:
         for one in candidates:
             number, record = one.record_no, records[one.record_no]
             done.add(number)
-            score_apart = self._scorers[record.party_type].against(record, self._model.review_threshold)
+            score_apart = self._scorer(record.party_type).against(record, self._model.review_threshold)
             for apart, others in one.others.items():
                 score = score_apart(apart)
                 for other in others:
@@ -185,7 +191,7 @@ class Matcher:
         for number in groups.concerned():
             by_type.setdefault(records[number].party_type, []).append(number)
         for party_type, chosen in by_type.items():
-            scorer = self._scorers[party_type]
+            scorer = self._scorer(party_type)
             chosen.sort(key=lambda number: (records[number].key, number))
             partition = clustering.partition(
                 nodes=len(chosen),
@@ -211,6 +217,22 @@ class Matcher:
                 )
             ]
         return placed, conflicts
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the garbage collector from running meanwhile.
+
+    A batch makes some hundred thousand objects, none of them in a cycle, and the collector goes through all of them and
+    the model again and again: a fifth of the time of a batch, and most of the slowest single changes.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 class _Records:
@@ -325,22 +347,24 @@ class _Keys:
         return [self._candidates(number) for number in numbers]
 
     def _candidates(self, number: int) -> _Candidates:
-        own = self._of[number]
-        others: set[int] = set().union(*(self._holders[key] for key in own.keys))
-        apart: set[str] = set()
-        sharing: dict[int, set[str]] = {}
+        own, holders = self._of[number], self._holders
+        others = set[int]().union(*[holders[key] for key in own.keys])
+        others.discard(number)
+        apart: list[str] = []
+        sharing: dict[int, tuple[str, ...]] = {}
         for name, keys in own.of_lists.items():
-            holders = [self._holders[key] for key in keys]
-            if all(holders):  # each key makes candidates: whoever isn't among them doesn't share it
-                apart.add(name)
-                for other in set().union(*holders):
-                    sharing.setdefault(other, set()).add(name)
-        found: dict[frozenset[str], Collection[int]] = {frozenset(apart): others.difference(sharing, [number])}
-        groups: dict[frozenset[str], list[int]] = {}
+            if all([holders[key] for key in keys]):  # each makes candidates: who isn't among them doesn't share it
+                apart.append(name)
+                for other in set[int]().union(*[holders[key] for key in keys]):
+                    sharing[other] = (*sharing.get(other, ()), name)
+        sharing.pop(number, None)
+        groups: dict[tuple[str, ...], list[int]] = {}
         for other, names in sharing.items():
-            if other != number:
-                groups.setdefault(frozenset(apart - names), []).append(other)
-        return _Candidates(number, found | groups)
+            groups.setdefault(names, []).append(other)
+        found: dict[frozenset[str], Collection[int]] = {frozenset(apart): others.difference(sharing)}
+        for names, some in groups.items():
+            found[frozenset(apart).difference(names)] = some
+        return _Candidates(number, found)
 
     def _own_of(self, number: int) -> _Own:
         """Return the keys of a live record."""

@@ -59,6 +59,10 @@ class Record(dict[str, Value]):
         self[name] = value
         return value
 
+    def __repr__(self) -> str:
+        """Name it without its values, which are personal data."""
+        return f"<Record {self.key:016x}>"
+
     @property
     def party_type(self) -> str:
         """Whether a person or an organisation."""
@@ -308,7 +312,7 @@ def _reading(name: str, generic: frozenset[str], read: set[str]) -> list[str]:
         return []
     lines = _reading("given", generic, read) if name == "gender" else []
     read.add(name)
-    lines.append(f"r_{name} = read(texts, {name!r})")
+    lines.append(f"r_{name} = {packing.reading(name)}")
     told = f"if r_{name} is not None:"
     if name == "gender":
         lines.append("if r_gender is None: r_gender = genders.get(r_given)")

@@ -15,6 +15,7 @@ from matched import Kept, computed, in_bulk, people
 from identity.linking import MUST_LINK, NEVER_LINK
 from identity.model import Model, packaged_prior
 from identity.online import Change, Matched, Matcher, Pending, changes
+from identity.scoring import Record
 
 PRIOR = packaged_prior()
 RECORDS = 14
@@ -185,5 +186,13 @@ def test_clusters_that_a_change_does_not_touch_are_not_looked_at() -> None:
     assert not found.edges_gone
 
 
-def test_a_change_keeps_its_content_to_itself() -> None:
-    assert "vroegindeweij" not in repr(changes(copies(1)))
+def test_neither_a_change_nor_what_it_matches_shows_its_content() -> None:
+    found = changes(copies(1))
+    assert "vroegindeweij" not in repr(found)
+    matched = Matcher(PRIOR, Kept()).match(found)
+    assert isinstance(matched, Matched)
+    assert "vroegindeweij" in matched.features_new[0][2]
+    assert "vroegindeweij" not in repr(matched)
+    record = Record(matched.features_new[0][2], 1, PRIOR)
+    assert record["family"] == "vroegindeweij"
+    assert "vroegindeweij" not in repr(record)
