@@ -1,10 +1,16 @@
-"""Which source records are the same party: features, blocking, the model, clusters, ids.
+"""Which source records are the same party: features, blocking, the model, clusters, ids, and why.
 
 A room of pure functions over Polars frames: what comes out depends on what goes in, never on the order of rows, on
-batches or on time. Reads top to bottom as ``features`` → ``blocking`` → ``comparison`` → ``model`` (made by
-``training``; what it knows before that is in ``prior``) → ``linking`` → ``clustering`` → ``assignment``;
-``evaluation`` scores against a truth. In bulk, ``records`` stand in files and ``pairs`` are weighed in DuckDB.
+batches or on time. Reads top to bottom:
+
+- ``features`` → ``blocking`` → ``comparison`` → ``model``: what records tell, which are compared, and what that proves;
+- ``counting``, ``training``, ``prior``: where a model comes from;
+- ``evidence`` → ``clustering`` (over ``components``) → ``assignment``: what pairs prove, who is one, and by which id;
+- ``linking``, everything at once: ``records`` stand in files, ``pairs`` are weighed in DuckDB, or by ``spark``;
+- ``online``, a few changes: records in one text by ``packing``, pairs weighed in process by ``scoring``;
+- ``questions``, ``contradictions``, ``explanation``, ``relations``: what people are asked and told;
+- ``evaluation``, ``calibration``: how good it is, by a truth and by what people decided.
 
 May import ``canonical_model`` and ``foundation``. Must never know how values survive into a golden record, nor the
-SQL of the store; its own SQL runs in an in-memory DuckDB.
+SQL of the store; its own SQL runs in a DuckDB of its own, whose files are gone with it.
 """
