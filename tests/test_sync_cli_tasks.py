@@ -58,6 +58,10 @@ def test_the_list_tells_what_is_asked_without_a_value_of_a_customer(estate: Esta
     [task] = tasks(estate)
     assert (task["kind"], task["reason"], task["state"]) == ("possible_duplicate", "between_thresholds", "open")
     assert task["impact"] == {"records": 2, "active_products": 0, "recent_contacts": 0}
+    assert set(task) == {
+        "id", "kind", "reason", "state", "priority", "weight_bits", "a", "b", "impact", "created_at", "ended_at",
+        "ended_by", "answer", "said",
+    }  # fmt: skip
     listed = voeg(estate, "tasks", "list").stdout
     assert "between thresholds" in listed and "2 records" in listed
     assert "crm / shop" in listed or "shop / crm" in listed

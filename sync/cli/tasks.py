@@ -83,7 +83,7 @@ def list_(
     here = open_here(estate)
     listed = steward.tasks(here.store, kinds=(kind.value,) if kind else (), state=state, limit=limit)
     if as_json:
-        print_json({"format": FORMAT, "open": listed.open, "tasks": [_document(task) for task in listed.tasks]})
+        print_json({"format": FORMAT, "open": listed.open, "tasks": [_fields(task) for task in listed.tasks]})
         return
     if ids:
         for task in listed.tasks:
@@ -304,9 +304,12 @@ def _ending(task: Task) -> str:
 
 
 def _document(task: Task) -> dict[str, Any]:
+    return {"format": FORMAT, **_fields(task)}
+
+
+def _fields(task: Task) -> dict[str, Any]:
     """Return a task as JSON-ready data, without a value of a customer."""
     return {
-        "format": FORMAT,
         "id": task.task_id,
         "kind": task.kind,
         "reason": task.reason,
