@@ -205,10 +205,13 @@ def model_in_use(
 
 
 def with_settings(model: Model, settings: IdentitySettings, duplicate_free: frozenset[str] = frozenset()) -> Model:
-    """Return a model with the thresholds and constraints of an estate."""
+    """Return a model with the thresholds and constraints of an estate.
+
+    Whatever links is kept: a review threshold above the link threshold is brought down to it.
+    """
     link = model.link_threshold if settings.link_threshold is None else round(settings.link_threshold * BIT)
     review = model.review_threshold if settings.review_threshold is None else round(settings.review_threshold * BIT)
-    return model.with_thresholds(link=link, review=review).with_constraints(duplicate_free=duplicate_free)
+    return model.with_thresholds(link=link, review=min(link, review)).with_constraints(duplicate_free=duplicate_free)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

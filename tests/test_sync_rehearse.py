@@ -129,6 +129,14 @@ def test_names_are_told_to_who_asks_for_them(estate: EstateFolder) -> None:
     assert "Saskia" not in repr(told)
 
 
+def test_no_pair_that_links_is_below_the_review_threshold() -> None:
+    """It would not be kept, and so not link."""
+    low = with_settings(packaged_prior(), IdentitySettings(link_threshold=-9.0))
+    assert (low.link_threshold, low.review_threshold) == (-9_000, -9_000)
+    high = with_settings(packaged_prior(), IdentitySettings(review_threshold=50.0))
+    assert high.review_threshold == high.link_threshold == packaged_prior().link_threshold
+
+
 def test_decisions_hold_in_a_rehearsal(estate: EstateFolder) -> None:
     estate.run()
     decide(estate.store, "must_link", ("crm", "1"), ("crm", "2"))
