@@ -162,3 +162,9 @@ def test_the_key_depends_on_the_record_key_alone() -> None:
     assert keys == later
     assert len(set(keys)) == 2
     assert keys[0] == 5373281353264711168 or keys[0] > 0
+
+
+def test_the_key_is_the_same_for_few_records_and_for_many() -> None:
+    some = parties({}, {}).with_columns(data_source=pl.Series(["crm", "é"]), record_id=pl.Series(["r0", "№\x1f7"]))
+    many = pl.concat([some] * features.FEW)
+    assert features.compute(many)["key"].head(2).to_list() == features.compute(some)["key"].to_list()
