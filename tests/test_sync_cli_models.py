@@ -147,7 +147,7 @@ def test_two_models_are_compared_by_their_weights_and_by_what_they_decide(folder
     ("words", "expected"),
     [
         (("show", "0123456789abcdef"), "there is no model"),
-        (("use", "priro"), "did you mean 'prior'?"),
+        (("use", "priorr"), "did you mean 'prior'?"),
         (("import", "nowhere.json"), "nowhere.json"),
         (("export", "prior", "/nowhere/model.json"), "/nowhere/model.json"),
     ],
