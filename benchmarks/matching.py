@@ -12,6 +12,7 @@ import statistics
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
@@ -25,7 +26,7 @@ from identity.model import Model, packaged_prior
 from identity.online import Change, Matched, Matcher, Pending
 from identity.packing import pack, pack_one, unpack_one
 from identity.records import create_records, database
-from store import bulk, matching
+from store import bulk, matching, resolving
 from store.engine import Store
 from store.engine import open as open_store
 from store.tables import feature
@@ -104,15 +105,17 @@ def _changes(store: Store, count: int) -> list[Change]:
     """Change records at random: one takes another's phone, address or e-mail, or becomes a new record."""
     chance = random.Random(5)
     with store.read() as connection:
-        some = _some(connection, 2 * count, chance)
+        some = _some(connection, 3 * count, chance)  # of many neither has what the other is to take
     changes = []
-    for (number, key, content), (_, _, other) in zip(some[:count], some[count:], strict=False):
+    for (number, key, content), (_, _, other) in pairwise(some):
         mine, theirs = unpack_one(content), unpack_one(other)
         for name in chance.choice((["phones"], ["emails"], ["postcodes", "areas", "addresses", "cities"])):
             mine[name] = theirs[name]
-        new = chance.random() < 0.5
-        changes.append(Change(-number if new else number, chance.getrandbits(62) if new else key, pack_one(mine)))
-    return changes
+        now = pack_one(mine)
+        if now != content:
+            new = chance.random() < 0.5
+            changes.append(Change(-number if new else number, chance.getrandbits(62) if new else key, now))
+    return changes[:count]
 
 
 def _some(connection: Connection, count: int, chance: random.Random) -> list[tuple[int, int, str]]:
@@ -155,24 +158,42 @@ def _knowing_common_keys(computed: pl.DataFrame) -> Model:
 
 
 def _latencies(url: str, count: int) -> None:
-    """Print how long single changes and batches take on a store that was resolved."""
+    """Print how long single changes take, and how many records batches match, on a store that was resolved."""
     store = open_store(url)
     model, _ = active_model(store)
     changes = _changes(store, count)
-    _matched(store, model, changes[:1])  # compiles statements and levels
+    _matched(store, model, changes[:BATCH])  # compiles statements and levels
     for size in (1, BATCH):
-        took, cpu, pending = [], time.process_time(), 0
+        wall, cpu, pending = [], [], 0
         for start in range(0, len(changes), size):
-            began = time.perf_counter()
+            began, worked = time.perf_counter(), time.process_time()
             pending += isinstance(_matched(store, model, changes[start : start + size]), Pending)
-            took.append((time.perf_counter() - began) * 1000)
-        cpu = time.process_time() - cpu
-        cuts = statistics.quantiles(took, n=100) if len(took) > 1 else took * 99
-        print(
-            f"{size} at a time: p50 {cuts[49]:.2f} ms, p99 {cuts[98]:.2f} ms,"
-            f" {len(changes) / cpu:.0f} records per CPU-second, {pending} pending"
-        )
+            wall.append((time.perf_counter() - began) * 1000)
+            cpu.append((time.process_time() - worked) * 1000)
+        print(f"{size} at a time, {len(changes)} records, {pending} pending: find, score, decide, read and write")
+        for clock, took in (("elapsed", wall), ("of the processor", cpu)):
+            rate = len(changes) / sum(took) * 1000
+            print(f"  {clock}: p50 {_share(took, 50):.2f} ms, p99 {_share(took, 99):.2f} ms, {rate:,.0f} records/s")
+    _print_features(store, [change.record_no for change in changes if change.record_no > 0])
     store.close()
+
+
+def _print_features(store: Store, records: list[int]) -> None:
+    """Print how long it takes to read the content of one record and to make its features, where the store has it."""
+    took = []
+    with store.read() as connection:
+        for record in records:
+            began = time.perf_counter()
+            made = features.compute(resolving.parties(connection, pl.Series([record])))
+            if not made.is_empty():
+                took.append((time.perf_counter() - began) * 1000)
+    if took:
+        print(f"features of one record: p50 {_share(took, 50):.2f} ms, p99 {_share(took, 99):.2f} ms elapsed")
+
+
+def _share(took: list[float], percent: int) -> float:
+    """Return what so many percent of the measurements do not exceed."""
+    return statistics.quantiles(took, n=100, method="inclusive")[percent - 1] if len(took) > 1 else took[0]
 
 
 if __name__ == "__main__":
