@@ -18,7 +18,7 @@ from sync.cli import command_line
 
 EXECUTED = (
     PROJECT / "README.md",
-    *(documentation.DOCS / f"{name}.md" for name in ("operating", "adapters", "channels")),
+    *(documentation.DOCS / f"{name}.md" for name in ("operating", "adapters", "channels", "identity")),
 )
 """Pages of which the shell blocks are executed."""
 
