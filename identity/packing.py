@@ -101,6 +101,16 @@ def read(texts: list[str], name: str) -> Value:
     return _unescaped(text) if _ESCAPE in text else text
 
 
+def reading(name: str) -> str:
+    """Write as Python how a field is read; where nothing was escaped, without a call.
+
+    The text may use ``content``, its fields as ``texts``, and ``read``.
+    """
+    text = f"texts[{_PLACES[name]}]"
+    plain = f"{text}[:-1].split({_AFTER!r}) if {text} else None" if name in LISTS else f"{text} or None"
+    return f"read(texts, {name!r}) if {_ESCAPE!r} in content else {plain}"
+
+
 def _field(name: str) -> pl.Expr:
     if name not in LISTS:
         return pl.col(name).fill_null("")
