@@ -11,6 +11,7 @@ the model, because that depends on how many people share it.
 from __future__ import annotations
 
 import hashlib
+import string
 import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -268,26 +269,49 @@ def _nicknames() -> dict[str, str]:
     return {form: " ".join(sorted(names)) for form, names in roots.items()}
 
 
+_ZIP_PLUS_FOUR = r"^\s*(\d{5})-\d{4}\s*$"
+"""A ZIP code of the United States with the four digits that most leave out."""
+_NUMBERS = (r"^(\d+)() [a-z]", r"[a-z].* (\d+) ?([a-z]?)$", r"[a-z](\d+)([a-z]?)$", r"^(\d+)([a-z]?) [a-z]")
+"""Where the house number stands in a street that holds it: before the name, or behind it."""
+_STREET = 3
+"""Letters of the name of a street that stand for it: what comes after is abbreviated and misspelt."""
+
+
 # --- lists -----------------------------------------------------------------------------------------------------
 
 
 def _addresses(parties: pl.DataFrame) -> pl.DataFrame:
     """Return postcodes, areas, addresses (where) and cities of every party."""
     parts = _exploded(parties, "addresses")
+    parts = parts.with_columns(
+        pl.col("postcode").str.replace(_ZIP_PLUS_FOUR, "${1}"),
+        written=_fold(parts["street"]).str.replace_all(_NOT_LETTERS_OR_DIGITS, " ").str.strip_chars(),
+    )
     compact = {
         name: _fold(parts[name]).str.replace_all(_NOT_LETTERS_OR_DIGITS, "").replace("", None)
-        for name in ("street", "house_number", "house_number_suffix", "postcode", "city")
+        for name in ("house_number", "house_number_suffix", "postcode", "city")
     }
-    parts = parts.with_columns(**compact)
-    number = pl.concat_str("house_number", pl.col("house_number_suffix").fill_null(""))
+    parts = parts.with_columns(
+        street=_tokens(
+            "street",
+            pl.col("written"),
+            drop=_words("streets") | _words("infixes") | frozenset(string.ascii_lowercase),
+            keep_last=True,
+        ),
+        **compact,
+    )
+    street = _text(pl.col("street").list.join(""))
+    number = pl.coalesce(
+        pl.concat_str("house_number", pl.col("house_number_suffix").fill_null("")),
+        *(pl.concat_str(pl.col("written").str.extract(pattern, group) for group in (1, 2)) for pattern in _NUMBERS),
+    )
+    # A postcode with letters (NL, GB, CA, IE …) is that of a few doors; one of digits that of a whole town or quarter.
+    doors = pl.col("postcode").str.contains("[a-z]")
     parts = parts.with_columns(
         address=pl.coalesce(
-            pl.concat_str(pl.col("postcode"), pl.lit(":"), number),
-            pl.concat_str(pl.col("street"), pl.lit(":"), number, pl.lit(":"), pl.col("city")),
-            # A street that holds the number too, as many countries write it.
-            pl.when(pl.col("street").str.contains(r"\d")).then(
-                pl.concat_str(pl.col("street"), pl.lit(":"), pl.coalesce("postcode", "city"))
-            ),
+            pl.when(doors | street.is_null()).then(pl.concat_str(pl.col("postcode"), pl.lit(":"), number)),
+            pl.concat_str(pl.col("postcode"), pl.lit(":"), number, pl.lit(":"), street.str.head(_STREET)),
+            pl.concat_str(street, pl.lit(":"), number, pl.lit(":"), pl.col("city")),
         ),
         area=pl.when(pl.col("postcode").str.len_bytes() > 4).then(pl.col("postcode").str.head(-2)),
     )

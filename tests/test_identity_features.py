@@ -129,6 +129,33 @@ def test_an_address_without_postcode_goes_by_street_number_and_city() -> None:
     assert found["postcodes"] is None
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"street": "Hauptstraße", "house_number": "5", "house_number_suffix": "a"},
+        {"street": "Hauptstr. 5a"},
+        {"street": "Haupt-Straße 5 A"},
+    ],
+)
+def test_a_postcode_of_a_whole_quarter_needs_the_street_too(written: dict[str, str]) -> None:
+    found = compute(addresses=[{**written, "postcode": "51404", "city": "Köln"}])
+    assert found["addresses"] == ["51404:5a:hau"]
+    other = compute(addresses=[{"street": "Lindenweg", "house_number": "5a", "postcode": "51404"}])
+    assert other["addresses"] != found["addresses"]
+
+
+@pytest.mark.parametrize("street", ["123 N Main St", "123 Main Street"])
+def test_a_house_number_may_come_first_and_a_zip_code_have_four_digits_more(street: str) -> None:
+    found = compute(addresses=[{"street": street, "postcode": "12345-6789"}])
+    assert found["addresses"] == ["12345:123:mai"]
+    assert found["postcodes"] == ["12345"]
+
+
+def test_a_number_in_a_street_is_no_other_address_than_one_beside_it() -> None:
+    inside = compute(addresses=[{"street": "Kerkstraat 12b", "postcode": "6711 AB"}])
+    assert inside["addresses"] == ["6711ab:12b"]
+
+
 def test_contact_points_and_identifiers_are_sets_by_kind() -> None:
     found = compute(
         phones=[{"number": "+31612345678"}, {"number": "+31612345678"}, {"number": None}],
