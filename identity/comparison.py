@@ -34,6 +34,10 @@ class Condition:
     python: Callable[[Side, Side], str]  # writes it as a Python expression of type bool, that may use ``NAMES``
 
 
+_CROSSED: Final = 0.8
+"""Similarity of the other two names from which two names that are crossed are a swap, not a coincidence."""
+
+
 def same(column: str) -> Condition:
     """Both tell, and tell the same."""
     return Condition(
@@ -43,13 +47,28 @@ def same(column: str) -> Condition:
 
 
 def crossed(first: str, second: str) -> Condition:
-    """One side's ``first`` is the other side's ``second``."""
-    return Condition(
-        sql=lambda left, right: f"({left(first)} = {right(second)} OR {left(second)} = {right(first)})",
-        python=lambda left, right: (
-            f"({left(first)} == {right(second)} is not None or {left(second)} == {right(first)} is not None)"
-        ),
-    )
+    """One side's ``first`` is the other side's ``second``, and what it has beside it does not contradict that.
+
+    A son Peter Thomas and a father Thomas Johnson have one name in common, but not crossed.
+    """
+
+    def sql(left: Side, right: Side) -> str:
+        def one_way(one: Side, other: Side) -> str:
+            alike = f"jaro_winkler_similarity({one(second)}, {other(first)}) >= {_CROSSED}"
+            rest = f"{one(second)} IS NULL OR {other(first)} IS NULL OR {alike}"
+            return f"({one(first)} = {other(second)} AND ({rest}))"
+
+        return f"({one_way(left, right)} OR {one_way(right, left)})"
+
+    def python(left: Side, right: Side) -> str:
+        def one_way(one: Side, other: Side) -> str:
+            alike = f"jaro_winkler({one(second)}, {other(first)}) >= {_CROSSED}"
+            rest = f"{one(second)} is None or {other(first)} is None or {alike}"
+            return f"({one(first)} == {other(second)} is not None and ({rest}))"
+
+        return f"({one_way(left, right)} or {one_way(right, left)})"
+
+    return Condition(sql=sql, python=python)
 
 
 def similar(column: str, at_least: float) -> Condition:
@@ -292,8 +311,9 @@ FAMILY_NAME = Comparison(
     "family_name",
     (
         Level("same", same("family"), frequency="family"),
-        Level("crossed", crossed("family", "given")),
-        _missing(absent("family")),
+        # A lone name. Two names that are swapped are one fact, which the given name tells.
+        Level("crossed", all_of(crossed("family", "given"), any_of(absent("given"), absent("family")))),
+        _missing(any_of(absent("family"), crossed("family", "given"))),
         Level("part", shares("family_parts")),
         Level("similar", similar("family", 0.92)),
         Level("alike", similar("family", 0.82)),

@@ -64,7 +64,7 @@ RESPECTS: Final[Mapping[str, Respect]] = {
         levels={
             "same": "the same",
             "crossed": "the other's given name",
-            "missing": _NOT_TOLD,
+            "missing": f"{_NOT_TOLD}, or swapped with the given name",
             "part": "a part of it is the same",
             "similar": "spelt nearly alike",
             "alike": "spelt somewhat alike",
@@ -106,7 +106,7 @@ RESPECTS: Final[Mapping[str, Respect]] = {
         levels={
             "missing": _NOT_TOLD,
             "same": "the same",
-            "postcode": "the same postcode, another number",
+            "postcode": "the same postcode, another number or street",
             "one_edit": "the same but for one typing error",
             "area": "neighbouring postcodes",
             "city": "the same city only",

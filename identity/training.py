@@ -270,7 +270,8 @@ def _train_population(
         for name in found_m:
             # The random pairs hold a few of one party and of relatives, which agree where strangers would not.
             others = (parties * m[name] + relatives * r[name]) / all_pairs
-            u[name] = _normal(np.maximum(found_u[name] - others, 0.5 / told_by[name]))
+            looked_at = max(told_by[name], (told_by[name] / records * STRANGERS) ** 2 / 2)
+            u[name] = _normal(np.maximum(found_u[name] - others, 0.5 / looked_at))
         parties, relatives = _mixture(patterns, counts, all_pairs=all_pairs, m=m, u=u, r=r, prior_m=prior_m)
     estimate = _Estimate(m, u, r, parties, relatives, all_pairs)
     decided, bands = _decided(connection, comparisons, estimate, patterns, counts)

@@ -133,6 +133,19 @@ def test_another_address_since_years_later_may_be_a_move() -> None:
     assert level_of("address", record("ede", 24000), record("ede", 24100)) == "city"
 
 
+def test_names_are_swapped_when_both_are() -> None:
+    def record(given: str | None, family: str | None) -> Mapping[str, Value]:
+        letters = [given[0]] if given else None
+        return {**dict.fromkeys(COLUMNS), "given": given, "first_letters": letters, "family": family}
+
+    son, father = record("peter", "thomas"), record("thomas", "johnson")
+    swapped, misspelt = record("johnson", "thomas"), record("jonson", "thomas")
+    assert level_of("given_name", son, father) == level_of("family_name", son, father) == "other"
+    assert level_of("given_name", swapped, father) == level_of("given_name", father, misspelt) == "crossed"
+    assert level_of("family_name", swapped, father) == "missing"  # one fact counts once
+    assert level_of("family_name", record("johnson", None), father) == "crossed"
+
+
 def level_of(comparison: str, left: Mapping[str, Value], right: Mapping[str, Value]) -> str:
     one = next(one for one in COMPARISONS["person"] if one.name == comparison)
     return one.levels[one.level(left, right)].name
