@@ -161,7 +161,7 @@ class Model:
 
         Raises:
             ConfigurationError: it was made for other features, its comparisons or levels differ, it lacks the
-                frequencies of a feature, or a weight is not a whole number.
+                frequencies of a feature or has values of one that there is not, or a weight is not a whole number.
         """
         if self.feature_version != features.CODE_VERSION:
             raise ConfigurationError(
@@ -183,6 +183,8 @@ class Model:
             counted = {level.frequency for one in comparisons for level in one.levels if level.frequency}
             if missing := counted - self.frequencies.keys():
                 raise ConfigurationError(_outdated(f"the model has no frequencies of {', '.join(sorted(missing))}"))
+        if unknown := (self.generic.keys() | self.frequencies.keys()) - features.SCHEMA.keys():
+            raise ConfigurationError(_outdated(f"the model knows values of no feature: {', '.join(sorted(unknown))}"))
         if not all(type(number) is int for number in self._weights()):
             raise ConfigurationError(_outdated("a weight of the model is not a whole number"))
 

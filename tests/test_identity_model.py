@@ -96,6 +96,13 @@ def test_a_model_without_the_frequencies_of_a_feature_is_refused() -> None:
         Model.from_json(json.dumps(document))
 
 
+def test_a_model_with_values_of_no_feature_is_refused() -> None:
+    document = json.loads(PRIOR.to_json())
+    document["generic"]["shoe_sizes"] = ["42"]
+    with pytest.raises(ConfigurationError, match="no feature: shoe_sizes"):
+        Model.from_json(json.dumps(document))
+
+
 def test_a_model_never_shows_the_names_it_holds() -> None:
     from types import MappingProxyType
 
