@@ -193,8 +193,9 @@ def decide(
 ) -> Decided:
     """Give every cluster its id.
 
-    On a closed set the result is that on everything, but for the numbers of new ids. A set is closed when it holds all
-    records of every entity and every cluster that it holds a record of.
+    On a closed set the result is that on everything, but for the numbers of new ids, and for a retired id that clusters
+    outside could have as well: it goes to whoever is decided first. A set is closed when it holds all records of every
+    entity and every cluster that it holds a record of.
 
     Args:
         old: record → entity, as the crosswalk stands, records that are gone included.
