@@ -9,10 +9,10 @@ nothing; and a ceiling on the live records of a key, for a model that its record
 from __future__ import annotations
 
 import hashlib
-import itertools
 import struct
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import duckdb
@@ -173,14 +173,12 @@ def keys(record: Record, party_type: str) -> dict[str, list[int]]:
     values = [part.values(record) for part in parts]
     found = {}
     for name, places in rules:
-        if len(places) == 1:
-            texts = [f"{name}{_SEPARATOR}{one}" for one in values[places[0]]]
+        texts = [name]
+        for place in places:
+            texts = [f"{text}{_SEPARATOR}{value}" for value in values[place] for text in texts]
+            if not texts:
+                break
         else:
-            texts = [
-                f"{name}{_SEPARATOR}{_SEPARATOR.join(one)}"
-                for one in itertools.product(*[values[place] for place in places])
-            ]
-        if texts:
             found[name] = [_hash(text) for text in texts]
     return found
 
@@ -366,6 +364,7 @@ def _keys_sql(records: str, number: int, rule: Rule) -> str:
 _LOWER_HALF: Final = struct.Struct("<8xq")
 
 
+@lru_cache(maxsize=1_000)  # a record that changes keeps most of its keys
 def _hash(key: str) -> int:
     """Return the lower 64 bits of the md5 of a key as a signed number; DuckDB's ``md5_number_lower``."""
     number: int = _LOWER_HALF.unpack(hashlib.md5(key.encode(), usedforsecurity=False).digest())[0]

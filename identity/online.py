@@ -17,7 +17,7 @@ import gc
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import partial
 from typing import Final, NamedTuple, Protocol
 
 import numpy as np
@@ -27,7 +27,7 @@ from identity import blocking, clustering, components, packing
 from identity.linking import MUST_LINK, NEVER_LINK
 from identity.model import Model
 from identity.packing import LISTS
-from identity.scoring import Found, Record, Scorer
+from identity.scoring import Found, Record, scorer
 
 Pair = tuple[int, int]
 
@@ -129,7 +129,7 @@ class Matcher:
         """Take the model, and where records, keys and edges are."""
         self._model = model
         self._index = index
-        self._scorer = cache(partial(Scorer, model))
+        self._scorer = partial(scorer, model)
 
     def match(self, changes: Sequence[Change], *, at_most: int | None = 50) -> Matched | Pending:
         """Find, score and decide.
@@ -191,14 +191,14 @@ class Matcher:
         for number in groups.concerned():
             by_type.setdefault(records[number].party_type, []).append(number)
         for party_type, chosen in by_type.items():
-            scorer = self._scorer(party_type)
+            evidence = self._scorer(party_type).evidence
             chosen.sort(key=lambda number: (records[number].key, number))
             partition = clustering.partition(
                 nodes=len(chosen),
                 edges=groups.edges_among(chosen),
                 decisions=groups.decisions_among(chosen),
                 threshold=self._model.link_threshold,
-                weigh=partial(scorer.evidence, [records[number] for number in chosen]),
+                weigh=partial(evidence, [records[number] for number in chosen]),
             )
             placed += [
                 Placed(number, chosen[label], records[number].key)
@@ -353,7 +353,7 @@ class _Keys:
         apart: list[str] = []
         sharing: dict[int, tuple[str, ...]] = {}
         for name, keys in own.of_lists.items():
-            if all([holders[key] for key in keys]):  # each makes candidates: who isn't among them doesn't share it
+            if all(holders[key] for key in keys):  # each makes candidates: who isn't among them doesn't share it
                 apart.append(name)
                 for other in set[int]().union(*[holders[key] for key in keys]):
                     sharing[other] = (*sharing.get(other, ()), name)

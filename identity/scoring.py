@@ -116,7 +116,7 @@ class Scorer:
 
     def __init__(self, model: Model, party_type: str) -> None:
         """Take the weights from the model."""
-        self._model = model
+        self.model = model
         self._party_type = party_type
         self._population = population = model.populations[party_type]
         steps = []
@@ -215,7 +215,19 @@ class Scorer:
 
     def _duplicates(self, one: Record, other: Record) -> bool:
         """Whether both are of one source that has no customer twice."""
-        return one["data_source"] == other["data_source"] and one["data_source"] in self._model.duplicate_free
+        return one["data_source"] == other["data_source"] and one["data_source"] in self.model.duplicate_free
+
+
+_LAST: Final[dict[str, Scorer]] = {}
+"""By party type, the scorer that was asked for last."""
+
+
+def scorer(model: Model, party_type: str) -> Scorer:
+    """Return the scorer of a model; kept until another is asked for: making it takes a millisecond."""
+    last = _LAST.get(party_type)
+    if last is None or last.model is not model:
+        last = _LAST[party_type] = Scorer(model, party_type)
+    return last
 
 
 def shared_feature(condition: Condition | None) -> str | None:

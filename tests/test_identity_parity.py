@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 from random import Random
 
@@ -109,12 +110,26 @@ def test_real_pairs_weigh_the_same() -> None:
     assert len(np.unique(online.weight)) > 100
 
 
-def test_hopeless_pairs_are_given_up_and_no_others() -> None:
-    frame = febrl().head(600).sort("key", "record_no")
+@pytest.mark.parametrize("separators", [False, True])
+def test_hopeless_pairs_are_given_up_and_no_others(separators: bool) -> None:
+    frame = febrl().head(80).sort("key", "record_no")
+    if separators:
+        frame = frame.with_columns(
+            pl.col("family") + "\x1f", pl.col("family_parts", "addresses").list.eval(pl.element() + "\x1e\x1b")
+        )
+    model = replace(
+        PRIOR.with_constraints(duplicate_free=["febrl"] if separators else []),
+        genders=dict.fromkeys(frame["given"].drop_nulls().head(30), "female"),
+        generic={
+            "given": frozenset(frame["given"].drop_nulls().tail(5)),
+            "postcodes": frozenset(frame["postcodes"].explode().drop_nulls().head(5)),
+            "national_ids": frozenset(frame["national_ids"].explode().drop_nulls().head(5)),
+        },
+    )
     contents = pack(frame)["content"].to_list()
-    seen = [Record(content, 0, PRIOR) for content in contents]
-    scorer = Scorer(PRIOR, "person")
-    left, right = np.triu_indices(80, k=1)
+    seen = [Record(content, 0, model) for content in contents]
+    scorer = Scorer(model, "person")
+    left, right = np.triu_indices(frame.height, k=1)
     exact = scorer.evidence(seen, left.astype(np.int64), right.astype(np.int64))
     for at_least in (-60_000, -3_000, 1_000):
         for one, other, weight, veto in zip(left, right, exact.weight.tolist(), exact.veto.tolist(), strict=True):
