@@ -34,6 +34,9 @@ class Condition:
     python: Callable[[Side, Side], str]  # writes it as a Python expression of type bool, that may use ``NAMES``
 
 
+_ROUNDING: Final = 1e-12
+"""What a similarity may fall short of a threshold: DuckDB and rapidfuzz round differently, 0.92 to 0.9199999999999999.
+No other similarity of texts of less than a hundred characters comes as near to one of the thresholds."""
 _CROSSED: Final = 0.8
 """Similarity of the other two names from which two names that are crossed are a swap, not a coincidence."""
 
@@ -54,7 +57,7 @@ def crossed(first: str, second: str) -> Condition:
 
     def sql(left: Side, right: Side) -> str:
         def one_way(one: Side, other: Side) -> str:
-            alike = f"jaro_winkler_similarity({one(second)}, {other(first)}) >= {_CROSSED}"
+            alike = f"jaro_winkler_similarity({one(second)}, {other(first)}) >= {_CROSSED - _ROUNDING}"
             rest = f"{one(second)} IS NULL OR {other(first)} IS NULL OR {alike}"
             return f"({one(first)} = {other(second)} AND ({rest}))"
 
@@ -62,7 +65,7 @@ def crossed(first: str, second: str) -> Condition:
 
     def python(left: Side, right: Side) -> str:
         def one_way(one: Side, other: Side) -> str:
-            alike = f"jaro_winkler({one(second)}, {other(first)}) >= {_CROSSED}"
+            alike = f"jaro_winkler({one(second)}, {other(first)}) >= {_CROSSED - _ROUNDING}"
             rest = f"{one(second)} is None or {other(first)} is None or {alike}"
             return f"({one(first)} == {other(second)} is not None and ({rest}))"
 
@@ -74,8 +77,8 @@ def crossed(first: str, second: str) -> Condition:
 def similar(column: str, at_least: float) -> Condition:
     """The texts have at least so much Jaro-Winkler similarity."""
     return Condition(
-        sql=lambda left, right: f"jaro_winkler_similarity({left(column)}, {right(column)}) >= {at_least}",
-        python=_on_texts(column, lambda left, right: f"jaro_winkler({left}, {right}) >= {at_least}"),
+        sql=lambda left, right: f"jaro_winkler_similarity({left(column)}, {right(column)}) >= {at_least - _ROUNDING}",
+        python=_on_texts(column, lambda left, right: f"jaro_winkler({left}, {right}) >= {at_least - _ROUNDING}"),
     )
 
 
