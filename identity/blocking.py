@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from identity.comparison import Record
 
 AT_MOST: Final = 30
-"""Records per key, when a model is made. Two records with nothing in common but a value of so many are hardly one party;
-what else they share brings them together by another rule. With a hundred, five million records of the landscape made 31
-pairs each where a million made 24; with thirty, 100,000 of them and historical_50k end with the same F1."""
+"""Records per key, when a model is made. Two records with nothing in common but a value of so many are hardly one
+party; what else they share brings them together by another rule. With a hundred, five million records of the landscape
+made 31 pairs each where a million made 24; with thirty, 100,000 of them and historical_50k end with the same F1."""
 
 CEILING: Final = 4
 """A key that more than this many times ``at_most`` live records carry makes no candidates, whatever the model says."""
@@ -351,6 +351,12 @@ def create_candidates(
     return "candidate"
 
 
+def hash_sql(rule: Rule, values: Iterable[str]) -> str:
+    """Write a key of a rule as a DuckDB expression, from expressions of the values of its parts; see ``keys``."""
+    key = " || chr(31) || ".join([f"'{rule.name}'", *values])
+    return f"md5_number_lower({key})::BIT::BIGINT"
+
+
 def _keys_sql(records: str, number: int, rule: Rule) -> str:
     names = [f"p{place}" for place in range(len(rule.parts))]
     values = ", ".join(f"{part.sql} AS {name}" for part, name in zip(rule.parts, names, strict=True))
@@ -358,10 +364,9 @@ def _keys_sql(records: str, number: int, rule: Rule) -> str:
     for part, name in zip(rule.parts, names, strict=True):
         if part.many:  # one by one: unnesting two lists side by side pairs them off instead of combining them
             rows = f"SELECT * REPLACE (unnest({name}) AS {name}) FROM ({rows})"  # noqa: S608
-    key = " || chr(31) || ".join([f"'{rule.name}'", *names])
     present = " AND ".join(f"{name} IS NOT NULL" for name in names)
     return (
-        f"SELECT i, md5_number_lower({key})::BIT::BIGINT AS hash, {number}::UTINYINT AS rule"  # noqa: S608
+        f"SELECT i, {hash_sql(rule, names)} AS hash, {number}::UTINYINT AS rule"  # noqa: S608
         f" FROM ({rows}) WHERE {present}"
     )
 

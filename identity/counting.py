@@ -15,7 +15,7 @@ import duckdb
 import polars as pl
 
 from identity import features
-from identity.blocking import RULES, Rule
+from identity.blocking import RULES, Rule, hash_sql
 from identity.model import Frequencies, weight
 
 PEOPLE_SHARING: Final = 12
@@ -217,9 +217,8 @@ def _common_keys(connection: duckdb.DuckDBPyConnection, records: str, rule: Rule
     )
     if not connection.sql("FROM common LIMIT 1").fetchall():
         return set()
-    key = " || chr(31) || ".join([f"'{rule.name}'", *names.values()])
     found = connection.sql(
-        f"SELECT DISTINCT md5_number_lower({key})::BIT::BIGINT"  # noqa: S608
+        f"SELECT DISTINCT {hash_sql(rule, names.values())}"  # noqa: S608
         f" FROM ({rows(f'{records} SEMI JOIN common USING (record_no)')}) SEMI JOIN common USING (quick)"
     ).fetchall()
     return {key for (key,) in found}

@@ -98,9 +98,10 @@ def why_not(
     _print_decisions(found.why.decisions)
     if found.why.pairs:
         keys = [(key.rule.replace("_", " "), KEY_STATES[key.state], key.records) for key in found.keys]
-        print_table(
-            "Blocking keys in common" if keys else "No blocking key in common", ("key", "what it does", "records"), keys
-        )
+        if keys:
+            print_table("Blocking keys in common", ("key", "what it does", "records"), keys)
+        else:
+            out.print("No blocking key in common")
     _print_why(found.why, show_values=show_values)
 
 
