@@ -69,8 +69,9 @@ def score(predicted: pl.DataFrame, truth: pl.DataFrame) -> Scores:
     ).height
     precision, recall = _share(right, pairs), _share(right, true_pairs)
     cluster_precision, cluster_recall = _share(exact, clusters.height), _share(exact, parties.height)
-    pure, whole = (
-        overlaps.select((pl.col("shared") ** 2 / pl.col(size)).sum()).item() for size in ("in_cluster", "in_truth")
+    pure, whole = (  # sorted, for a sum of fractions depends on their order
+        overlaps.select((pl.col("shared") ** 2 / pl.col(size)).sort().sum()).item()
+        for size in ("in_cluster", "in_truth")
     )
     bcubed_precision, bcubed_recall = _share(pure, both.height), _share(whole, both.height)
     return Scores(

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matched import Kept, computed, in_bulk, people
 
+from identity import blocking
 from identity.linking import MUST_LINK, NEVER_LINK
 from identity.model import Model, packaged_prior
 from identity.online import Change, Matched, Matcher, Pending, changes
@@ -137,12 +138,13 @@ def _names() -> Sequence[str]:
 def test_a_key_that_crosses_its_ceiling_and_comes_back_changes_all_its_records() -> None:
     # Every weight above the review threshold, so that every pair that a key makes is seen.
     model = PRIOR.with_thresholds(link=60_000, review=-100_000)
-    everybody = neighbours(430)
-    some, more = everybody.head(380), everybody.tail(50)
+    below = blocking.CEILING * blocking.AT_MOST - 20
+    everybody = neighbours(below + 50)
+    some, more = everybody.head(below), everybody.tail(50)
     kept = Kept()
     kept.match(model, changes(some))
     before, pairs = kept.state(), len(kept.pairs)
-    assert pairs == 380 * 379 // 2
+    assert pairs == below * (below - 1) // 2
     kept.match(model, changes(more.head(20)))
     kept.match(model, changes(more.tail(30)))
     assert (kept.pairs, kept.clusters, kept.conflicts) == in_bulk(everybody, [], model)
