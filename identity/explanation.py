@@ -212,6 +212,17 @@ class Step:
         """The weight against one of the two other explanations."""
         return self.stranger if rival == "strangers" else self.relative
 
+    def told_against(self, rival: Rival) -> str:
+        """Return the level in words, and what it says of relatives where that is not what it says of strangers.
+
+        Against relatives another address may speak for one customer, and the same address against it.
+        """
+        if rival == "relatives" and self.relative >= BIT and self.stranger < 0:
+            return f"{self.words}, unlike relatives"
+        if rival == "relatives" and self.relative <= -BIT and self.stranger > 0:
+            return f"{self.words}, like relatives"
+        return self.words
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weighing:
@@ -384,6 +395,13 @@ class Assembly:
             weigh=lambda left, right: replace(self._weigh(numbers[left], numbers[right]), left=left, right=right),
         )
         return next((join.weight for join in found if join.weight is not None), None)
+
+    def strongest(self, one: Sequence[int], other: Sequence[int]) -> clustering.Pair:
+        """Return the pair of records between two groups that proves most, by their places; ties to the smaller."""
+        left, right = (side.ravel() for side in np.meshgrid(np.array(one), np.array(other), indexing="ij"))
+        found = self._weigh(np.minimum(left, right), np.maximum(left, right))
+        best = np.lexsort((found.right, found.left, -found.weight))[0]
+        return int(found.left[best]), int(found.right[best])
 
     def groups(self, threshold: int) -> frozenset[frozenset[int]]:
         """Return which records are one at a link threshold, by their places."""

@@ -6,6 +6,7 @@ model that resolving uses. Nothing is decided or written here.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -33,7 +34,7 @@ VERDICTS: Final = {
     "decided_different": "a steward decided that they are not one",
     "party_type": "one is a person and the other an organisation: they are never one",
     "veto": "something rules out that they are one, whatever they have in common",
-    "linked": "what they have in common is enough: the pair is linked",
+    "links": "enough to link them, if nothing else speaks against it",
     "review": "not enough to link them, enough to ask a steward",
     "too_little": "too little to link them, or to ask anyone",
 }
@@ -158,7 +159,8 @@ class Fall:
     """What a higher link threshold would take apart."""
 
     above: int  # the highest threshold at which it holds, 1/1000 bit
-    parts: tuple[tuple[Named, ...], ...]  # what falls apart, the largest part first
+    parts: tuple[tuple[Named, ...], ...]  # what it falls into, the largest part first
+    strongest: Pair  # of the pairs between the parts: what holds them together until then
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,10 +177,9 @@ class How:
     notes: tuple[str, ...]
 
     @property
-    def weakest(self) -> Step | None:
-        """The step that least holds; None when only decisions hold, or there is nothing to hold."""
-        weighed = [step for step in self.steps if step.weight is not None]
-        return min(weighed, key=lambda step: step.weight or 0, default=None)
+    def weakest(self) -> Fall | None:
+        """The link that a higher threshold breaks first; None when only decisions hold, or there is nothing to hold."""
+        return self.falls[0] if self.falls else None
 
 
 class Explainer:
@@ -243,10 +244,7 @@ class Explainer:
             entity_id=_entity_id(subject),
             records=subject.records,
             steps=tuple(self._steps(group, members)),
-            falls=tuple(
-                Fall(above=fall.above, parts=tuple(group.named(part) for part in sorted(fall.parts, key=len)[::-1]))
-                for fall in group.assembly.falls(members, threshold)
-            ),
+            falls=tuple(self._falls(group, members)),
             decisions=decisions,
             link_threshold=threshold,
             notes=notes,
@@ -431,8 +429,26 @@ class Explainer:
         for join in group.assembly.joins(members):
             one, other = together[join.left], together.pop(join.right)
             together[join.left] = (*one, *other)
-            pairs = self._pairs(group.features, group.named(one), group.named(other))
-            yield Step(one=group.named(one), other=group.named(other), weight=join.weight, strongest=pairs[0])
+            strongest = self._pair(group, group.assembly.strongest(one, other))
+            yield Step(one=group.named(one), other=group.named(other), weight=join.weight, strongest=strongest)
+
+    def _falls(self, group: _Group, members: Sequence[int]) -> Iterator[Fall]:
+        for fall in group.assembly.falls(members, self._model.link_threshold):
+            parts = sorted(fall.parts, key=len, reverse=True)
+            between = (
+                self._pair(group, group.assembly.strongest(one, other))
+                for one, other in itertools.combinations(parts, 2)
+            )
+            yield Fall(
+                above=fall.above,
+                parts=tuple(group.named(part) for part in parts),
+                strongest=max(between, key=lambda pair: pair.weighing.weight),
+            )
+
+    def _pair(self, group: _Group, places: clustering.Pair) -> Pair:
+        a, b = group.named(places)
+        weighing = explanation.weighed(group.features[a.record_no], group.features[b.record_no], self._model)
+        return Pair(a=a, b=b, weighing=weighing)
 
     def _common_keys(self, connection: Connection, one: Subject, other: Subject) -> tuple[Key, ...]:
         """Return the blocking keys that any two records of theirs share; by rule, that which blocks before another."""
@@ -544,7 +560,7 @@ def _verdict(decisions: Sequence[Decision], pairs: Sequence[Pair]) -> str:
     if strongest.vetoes:
         return "veto"
     if strongest.weight >= strongest.link_threshold:
-        return "linked"
+        return "links"
     return "review" if strongest.weight >= strongest.review_threshold else "too_little"
 
 

@@ -31,7 +31,7 @@ FORMAT = 1
 """Raised when a field changes its meaning or goes; a new field changes nothing."""
 
 
-def why(found: Why, *, show_values: bool) -> dict[str, Any]:
+def why(found: Why, *, sensitive: bool) -> dict[str, Any]:
     """Return what speaks for two being one, and against it; of the strongest pair of their records in full."""
     return {
         "format": FORMAT,
@@ -40,25 +40,17 @@ def why(found: Why, *, show_values: bool) -> dict[str, Any]:
         "together": found.together,
         "verdict": {"code": found.verdict, "text": VERDICTS[found.verdict]},
         "between": _bits(found.between),
-        "strongest": _pair(found.strongest, show_values=show_values) if found.strongest else None,
-        "pairs": [
-            {
-                "a": str(pair.a),
-                "b": str(pair.b),
-                "weight": _bits(pair.weighing.weight),
-                "vetoes": [*pair.weighing.vetoes],
-            }
-            for pair in found.pairs
-        ],
+        "strongest": _pair(found.strongest, sensitive=sensitive) if found.strongest else None,
+        "pairs": [_summary(pair) for pair in found.pairs],
         "decisions": _decisions(found.decisions),
         "notes": [*found.notes],
     }
 
 
-def why_not(found: WhyNot, *, show_values: bool) -> dict[str, Any]:
+def why_not(found: WhyNot, *, sensitive: bool) -> dict[str, Any]:
     """Return what keeps two apart, the decisive reason first."""
     return {
-        **why(found.why, show_values=show_values),
+        **why(found.why, sensitive=sensitive),
         "reasons": [{"code": code, "text": REASONS[code]} for code in found.reasons],
         "keys": [
             {"rule": key.rule, "state": key.state, "text": KEY_STATES[key.state], "records": key.records}
@@ -67,34 +59,37 @@ def why_not(found: WhyNot, *, show_values: bool) -> dict[str, Any]:
     }
 
 
-def how(found: How, *, show_values: bool) -> dict[str, Any]:
-    """Return how a customer was put together, step by step, and what a higher threshold would take apart."""
+def how(found: How, *, sensitive: bool) -> dict[str, Any]:
+    """Return how a customer was put together, step by step, and what a higher threshold would take apart.
+
+    The first of the ``falls`` is the weakest link.
+    """
     return {
         "format": FORMAT,
         "requested_id": found.asked,
         "id": str(found.entity_id),
         "records": [_record(record) for record in found.records],
         "link_threshold": _bits(found.link_threshold),
-        "steps": [_step(step, show_values=show_values) for step in found.steps],
-        "weakest": found.steps.index(found.weakest) if found.weakest else None,
+        "steps": [_step(step, sensitive=sensitive) for step in found.steps],
         "falls": [_fall(fall) for fall in found.falls],
         "decisions": _decisions(found.decisions),
         "notes": [*found.notes],
     }
 
 
-def _step(step: Step, *, show_values: bool) -> dict[str, Any]:
+def _step(step: Step, *, sensitive: bool) -> dict[str, Any]:
     return {
         "one": [str(record) for record in step.one],
         "other": [str(record) for record in step.other],
         "weight": _bits(step.weight),
         "by": "decision" if step.weight is None else "weight",
-        "strongest": _pair(step.strongest, show_values=show_values),
+        "strongest": _pair(step.strongest, sensitive=sensitive),
     }
 
 
 def _fall(fall: Fall) -> dict[str, Any]:
-    return {"above": _bits(fall.above), "parts": [[str(record) for record in part] for part in fall.parts]}
+    parts = [[str(record) for record in part] for part in fall.parts]
+    return {"above": _bits(fall.above), "parts": parts, "strongest": _summary(fall.strongest)}
 
 
 def _subject(subject: Subject) -> dict[str, Any]:
@@ -110,11 +105,16 @@ def _record(record: Named) -> dict[str, str]:
     return {"data_source": record.data_source, "record_id": record.record_id}
 
 
-def _pair(pair: Pair, *, show_values: bool) -> dict[str, Any]:
-    return {"a": str(pair.a), "b": str(pair.b), **_weighing(pair.weighing, show_values=show_values)}
+def _summary(pair: Pair) -> dict[str, Any]:
+    weighing = pair.weighing
+    return {"a": str(pair.a), "b": str(pair.b), "weight": _bits(weighing.weight), "vetoes": [*weighing.vetoes]}
 
 
-def _weighing(weighing: Weighing, *, show_values: bool) -> dict[str, Any]:
+def _pair(pair: Pair, *, sensitive: bool) -> dict[str, Any]:
+    return {"a": str(pair.a), "b": str(pair.b), **_weighing(pair.weighing, sensitive=sensitive)}
+
+
+def _weighing(weighing: Weighing, *, sensitive: bool) -> dict[str, Any]:
     return {
         "party_type": weighing.party_type,
         "weight": _bits(weighing.weight),
@@ -129,7 +129,7 @@ def _weighing(weighing: Weighing, *, show_values: bool) -> dict[str, Any]:
                 "text": step.words,
                 "told": step.told,
                 "weight": {rival: _bits(step.weight(rival)) for rival in explanation.BOTH},
-                **({"a": dict(step.left), "b": dict(step.right)} if show_values else {}),
+                **({"a": dict(step.left), "b": dict(step.right)} if sensitive else {}),
             }
             for step in weighing.steps
         ],

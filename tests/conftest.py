@@ -17,6 +17,8 @@ from store.engine import open as open_store
 
 PROJECT = Path(__file__).resolve().parent.parent
 
+os.environ.pop("COLUMNS", None)  # tables are tested as wide as they are where nobody says how wide
+
 settings.register_profile("patient", settings(), deadline=None)  # what is slow on a busy machine is not wrong
 settings.load_profile("patient")
 

@@ -131,6 +131,26 @@ def test_evidence_is_told_in_words_strongest_first() -> None:
     assert min(weights) >= 1_000
 
 
+@pytest.mark.parametrize(
+    ("stranger", "relative", "rival", "says"),
+    [
+        (-3_000, 2_000, "relatives", "in another place, unlike relatives"),
+        (-3_000, 2_000, "strangers", "in another place"),
+        (-3_000, 200, "relatives", "in another place"),
+        (-3_000, -2_000, "relatives", "in another place"),
+        (3_000, -2_000, "relatives", "in another place, like relatives"),
+    ],
+)
+def test_what_tells_of_relatives_otherwise_than_of_strangers_says_so(
+    stranger: int, relative: int, rival: explanation.Rival, says: str
+) -> None:
+    step = explanation.Step(
+        comparison="address", level="other", words="in another place", told=True, veto=False,
+        stranger=stranger, relative=relative, left={}, right={},
+    )  # fmt: skip
+    assert step.told_against(rival) == says
+
+
 def test_values_are_kept_out_of_the_representation() -> None:
     one, other = packed(parties(person("Saskia", "Terpstra"), person("Saskia", "Terpstra")))
     found = weighed(one, other, PRIOR)

@@ -31,8 +31,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EstateFolder]:
     estate.close()
 
 
-def voeg(folder: EstateFolder, *words: str, exit_code: int = 0) -> Result:
-    result = CliRunner().invoke(command_line(), ["customer", *words, "--estate", str(folder.root)])
+def voeg(folder: EstateFolder, *words: str, room: str = "customer", exit_code: int = 0) -> Result:
+    result = CliRunner().invoke(command_line(), [room, *words, "--estate", str(folder.root)])
     assert result.exit_code == exit_code, (result.stdout, result.stderr, result.exception)
     return result
 
@@ -44,7 +44,7 @@ def row_of(text: str, name: str) -> str:
 def test_why_is_a_waterfall_in_words_and_bits(folder: EstateFolder) -> None:
     shown = voeg(folder, "why", "crm/saskia", "shop/saskia/2").stdout
     assert f"are one customer: {entity(folder, 'crm/saskia')}" in shown
-    assert "the pair is linked" in shown
+    assert "enough to link them" in shown
     birth_date = row_of(shown, "birth date")
     assert "the same" in birth_date and "█" in birth_date
     together = row_of(shown, "together").split()
@@ -67,20 +67,30 @@ def test_values_are_shown_on_demand_only(folder: EstateFolder) -> None:
             told = (result.stdout + result.stderr).lower()
             assert not [value for value in VALUES if value.lower() in told]
             assert "19500211" not in told
-    assert "19500211" in voeg(folder, "why", "crm/father", "crm/son", "--show-values").stdout
-    assert "19810730" in voeg(folder, "why-not", "crm/father", "crm/son", "--show-values", "--json").stdout
-    assert "smit" in voeg(folder, "how", entity(folder, "crm/father"), "--show-values").stdout
+    assert "19500211" in voeg(folder, "why", "crm/father", "crm/son", "--sensitive").stdout
+    assert "19810730" in voeg(folder, "why-not", "crm/father", "crm/son", "--sensitive", "--json").stdout
+    assert "smit" in voeg(folder, "how", entity(folder, "crm/father"), "--sensitive").stdout
 
 
 def test_why_not_names_what_keeps_two_apart(folder: EstateFolder) -> None:
     shown = voeg(folder, "why-not", "crm/father", "crm/son").stdout
     assert "- pairs of their records would link, but taken together the records contradict one another" in shown
     assert "phone" in shown and "brings them together" in shown
-    assert "birth date: different" in shown
+    assert "birth date (different)" in shown
     bos = voeg(folder, "why-not", "crm/one bos", "shop/other bos").stdout
     assert "- something rules it out: another national id" in bos and row_of(bos, "ruled out by")
     assert "but may be related" in voeg(folder, "why-not", "crm/baker", "crm/bakery").stdout
     assert "no blocking key" in voeg(folder, "why-not", "crm/hermit", "crm/saskia").stdout
+
+
+def test_a_conflict_would_link_and_says_where_to_look_for_what_keeps_it_apart(folder: EstateFolder) -> None:
+    listed = voeg(folder, "list", "--kind", "conflict", "--json", room="tasks").stdout
+    number = next(str(task["id"]) for task in json.loads(listed)["tasks"] if task["reason"] == "contradiction")
+    shown = voeg(folder, "show", number, room="tasks")
+    assert "these two would link, but their customers as a whole do not" in shown.stdout
+    assert "enough to link them, if nothing else speaks against it" in row_of(shown.stdout, "together")
+    assert "is linked" not in shown.stdout
+    assert "what keeps them apart: voeg customer why-not " in shown.stderr
 
 
 def test_why_points_to_what_a_pair_alone_cannot_tell(folder: EstateFolder) -> None:
@@ -92,7 +102,7 @@ def test_why_points_to_what_a_pair_alone_cannot_tell(folder: EstateFolder) -> No
 def test_how_tells_the_order_the_weakest_link_and_the_thresholds(folder: EstateFolder) -> None:
     shown = voeg(folder, "how", entity(folder, "crm/father")).stdout
     assert "3 source records" in shown
-    assert "weakest link: step" in shown
+    assert "weakest link: between " in shown and "bits as a whole" in shown
     assert "With a higher link threshold" in shown and " | " in shown
     decided = voeg(folder, "how", entity(folder, "crm/hermit")).stdout
     assert "decided" in decided and "asked them" in decided and "weakest" not in decided

@@ -84,7 +84,7 @@ def test_a_narrow_terminal_folds_nothing(estate: EstateFolder, monkeypatch: pyte
     assert header.split() == ["task", "why", "customers", "sources", "bits", "priority"]
     assert first.split()[:3] == [str(task["id"]), "between", "thresholds"]
     assert {first.split()[4], second.split()[1]} == {"crm", "shop"}
-    why = voeg(estate, "customer", "why", "crm/1", "shop/9", "--show-values").stdout
+    why = voeg(estate, "customer", "why", "crm/1", "shop/9", "--sensitive").stdout
     assert "they say" in why and "█" not in why
     assert max(map(len, why.splitlines())) <= 80
 

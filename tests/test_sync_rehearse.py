@@ -154,7 +154,7 @@ def test_the_command_tells_it_in_tables_and_as_json(estate: EstateFolder, tmp_pa
     assert "customers taken apart" in table.stdout
     assert "crm/1" in table.stdout
     assert "Saskia" not in table.output
-    assert "Saskia Terpstra" in voeg(estate, "--dry-run", "--link-threshold", "200", "--show-values").stdout
+    assert "Saskia Terpstra" in voeg(estate, "--dry-run", "--link-threshold", "200", "--sensitive").stdout
     file = tmp_path / "model.json"
     file.write_text(packaged_prior().with_thresholds(link=200_000).to_json())
     document = json.loads(voeg(estate, "--dry-run", "--model", str(file), "--json").stdout)

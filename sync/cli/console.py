@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any, ParamSpec, TypeVar
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -22,15 +24,19 @@ from rich.table import Table
 
 from foundation import logging
 from foundation.errors import VoegError
+from identity.model import BIT
 from sync.estate import Estate, open_estate
 
 WIDE = 200
-"""Columns of a table that is written to a file or a pipe: nothing is folded for a terminal that is not there."""
+"""Columns of a table that is written to a file or a pipe, where ``COLUMNS`` does not say: no terminal folds it."""
 
 NARROW = 120
 """Columns of a terminal below which tables stack or leave out what would be folded into soup."""
 
-out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
+GAP = 2
+"""Columns between two columns of a table."""
+
+out = Console(highlight=False, width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDE)
 err = Console(stderr=True, highlight=False)
 
 EstateOption = Annotated[
@@ -79,9 +85,9 @@ def note(text: str) -> None:
     err.print(escape(text), soft_wrap=True)
 
 
-def is_narrow() -> bool:
-    """Whether the terminal has little room for tables."""
-    return out.width < NARROW
+def is_narrow(columns: int = NARROW) -> bool:
+    """Whether the terminal has little room for tables: less than these columns."""
+    return out.width < columns
 
 
 def open_here(estate: Path) -> Estate:
@@ -96,16 +102,52 @@ def print_json(value: object) -> None:
     sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")
 
 
+class Figure(str):
+    """A number as it is to be printed: it stands on the right, like every number."""
+
+    __slots__ = ()
+
+
+def bits(weight: int | None) -> Figure:
+    """Return a weight (1/1000 bit) in bits with its sign; a dash for none."""
+    return Figure("-" if weight is None else f"{weight / BIT:+.2f}")
+
+
 def print_table(title: str | None, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table; numbers stand right-aligned with thousands apart, nothing is a dash."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
+    """Print a table; numbers stand right-aligned with thousands apart, nothing is a dash.
+
+    Where it is too wide, texts are folded at spaces, so that names of records can be copied, while there is room.
+    """
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim",
+        show_header=any(columns),
+    )  # fmt: skip
     cells = [[_cell(value) for value in row] for row in rows]
     numeric = [bool(cells) and all(row[i][1] for row in cells) for i in range(len(columns))]
-    for name, is_number in zip(columns, numeric, strict=True):
-        table.add_column(name, justify="right" if is_number else "left", overflow="fold")
+    widths = _widths([[name, *(row[i][0] for row in cells)] for i, name in enumerate(columns)], out.width)
+    for name, is_number, width in zip(columns, numeric, widths, strict=True):
+        table.add_column(name, justify="right" if is_number else "left", overflow="fold", width=width)
     for row in cells:
-        table.add_row(*(text for text, _ in row))
+        table.add_row(*(escape(text) for text, _ in row))
     out.print(table)
+
+
+def _widths(columns: Sequence[Sequence[str]], room: int) -> list[int | None]:
+    """Return how wide columns stand so that no word is broken; None, where they fit as they are or words do not fit.
+
+    What is left when every column has room for its longest word goes to those that want least beyond it.
+    """
+    words = [max((cell_len(word) for text in texts for word in text.split()), default=0) for texts in columns]
+    lines = [max((cell_len(line) for text in texts for line in text.splitlines()), default=0) for texts in columns]
+    room -= GAP * (len(columns) - 1)
+    if sum(lines) <= room or sum(words) > room:
+        return [None] * len(columns)
+    widths, left = words, room - sum(words)
+    for turn, column in enumerate(sorted(range(len(columns)), key=lambda one: lines[one] - words[one])):
+        more = min(lines[column] - words[column], left // (len(columns) - turn))
+        widths[column] += more
+        left -= more
+    return [*widths]
 
 
 def by_path(record: Mapping[str, object]) -> dict[str, str]:
@@ -152,4 +194,4 @@ def _cell(value: Any) -> tuple[str, bool]:
         return f"{value:,}", True
     if isinstance(value, float):
         return f"{value:,.2f}", True
-    return escape(str(value)), False
+    return str(value), isinstance(value, Figure)

@@ -13,12 +13,14 @@ import typer
 from identity import explanation
 from identity.comparison import Value
 from identity.explanation import RIVALS, Weighing
-from identity.model import BIT, Model
+from identity.model import Model
 from sync import explained, relate
 from sync.cli.console import (
     HERE,
     EstateOption,
+    Figure,
     JsonOption,
+    bits,
     is_narrow,
     note,
     open_here,
@@ -36,12 +38,17 @@ from sync.resolve import model_in_use
 
 WATERFALL: Final = 32
 """Columns that a waterfall takes."""
+WITH_BARS: Final = 140
+WITH_VALUES: Final = 180
+"""Columns of a terminal from which there is room for it: without the values that were compared, and with them."""
 MOST_PAIRS: Final = 10
 """Pairs between two customers that are printed; ``--json`` has them all."""
 
 OneArgument = Annotated[str, typer.Argument(metavar="A", help="A source record, source/record_id, or a customer's id.")]
 OtherArgument = Annotated[str, typer.Argument(metavar="B", help="Another one.")]
-ValuesOption = Annotated[bool, typer.Option("--show-values", help="Show what was compared, sensitive values included.")]
+SensitiveOption = Annotated[
+    bool, typer.Option("--sensitive", help="Show the values that were compared, IBAN and national ids included.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -58,14 +65,14 @@ def register(app: typer.Typer) -> None:
 def why(
     a: OneArgument,
     b: OtherArgument,
-    show_values: ValuesOption = False,
+    sensitive: SensitiveOption = False,
     estate: EstateOption = HERE,
     as_json: JsonOption = False,
 ) -> None:
     """Explain what speaks for two being one customer, and against it: every comparison, in words and in bits."""
     found = _explainer(estate).why(a, b)
     if as_json:
-        print_json(explained.why(found, show_values=show_values))
+        print_json(explained.why(found, sensitive=sensitive))
         return
     _notes(found.notes)
     if found.together:
@@ -73,7 +80,7 @@ def why(
     else:
         out.print(f"{found.a} and {found.b} are not one customer", markup=False)
     _print_decisions(found.decisions)
-    _print_why(found, show_values=show_values)
+    _print_why(found, sensitive=sensitive)
     _print_hint(found)
 
 
@@ -81,14 +88,14 @@ def why(
 def why_not(
     a: OneArgument,
     b: OtherArgument,
-    show_values: ValuesOption = False,
+    sensitive: SensitiveOption = False,
     estate: EstateOption = HERE,
     as_json: JsonOption = False,
 ) -> None:
     """Explain what keeps two apart: blocking, a veto, a threshold, a contradiction or a decision."""
     found = _explainer(estate).why_not(a, b)
     if as_json:
-        print_json(explained.why_not(found, show_values=show_values))
+        print_json(explained.why_not(found, sensitive=sensitive))
         return
     _notes(found.why.notes)
     sides = " and ".join(f"{side} ({_count(side.records)})" for side in (found.why.a, found.why.b))
@@ -102,20 +109,20 @@ def why_not(
             print_table("Blocking keys in common", ("key", "what it does", "records"), keys)
         else:
             out.print("No blocking key in common")
-    _print_why(found.why, show_values=show_values)
+    _print_why(found.why, sensitive=sensitive)
 
 
 @reports_errors
 def how(
     customer: Annotated[str, typer.Argument(metavar="ID", help="The id of a golden record.")],
-    show_values: ValuesOption = False,
+    sensitive: SensitiveOption = False,
     estate: EstateOption = HERE,
     as_json: JsonOption = False,
 ) -> None:
     """Explain how a customer was put together: in which order, by what, and what a higher threshold takes apart."""
     found = _explainer(estate).how(customer)
     if as_json:
-        print_json(explained.how(found, show_values=show_values))
+        print_json(explained.how(found, sensitive=sensitive))
         return
     _notes(found.notes)
     if str(found.entity_id) != found.asked:
@@ -124,8 +131,8 @@ def how(
     _print_decisions(found.decisions)
     if len(found.records) > 1:
         _print_steps(found)
-    if show_values and found.weakest:
-        _print_weighing(found.weakest.strongest, show_values=True)
+    if sensitive and found.weakest:
+        _print_weighing(found.weakest.strongest, sensitive=True)
 
 
 @reports_errors
@@ -213,10 +220,6 @@ def _count(records: Sequence[Named]) -> str:
     return f"{len(records):,} source record" + ("s" if len(records) > 1 else "")
 
 
-def _bits(weight: int | None) -> str:
-    return "-" if weight is None else f"{weight / BIT:+.2f}"
-
-
 def _reason(code: str, found: WhyNot) -> str:
     """Return a reason in words, with the figures that belong to it."""
     text = REASONS[code]
@@ -233,7 +236,7 @@ def _reason(code: str, found: WhyNot) -> str:
     if code not in figures:
         return text
     weight, needed = figures[code]
-    return f"{text} ({_bits(weight)} bits, {_bits(needed)} needed)"
+    return f"{text} ({bits(weight)} bits, {bits(needed)} needed)"
 
 
 # Tables -----------------------------------------------------------------------------------------------------------
@@ -255,15 +258,15 @@ def _print_decisions(decisions: Iterable[Decision]) -> None:
         print_table("Decided by a steward", ("decision", "record", "record", "by", "at", "reason"), rows)
 
 
-def _print_why(found: Why, *, show_values: bool) -> None:
+def _print_why(found: Why, *, sensitive: bool) -> None:
     if found.strongest is None:
         out.print(VERDICTS[found.verdict], markup=False)
         return
     if len(found.pairs) > 1:
         if found.between is not None:
-            needed = _bits(found.strongest.weighing.link_threshold)
+            needed = bits(found.strongest.weighing.link_threshold)
             out.print(
-                f"taken together they weigh {_bits(found.between)} bits; two customers are joined when this"
+                f"taken together they weigh {bits(found.between)} bits; two customers are joined when this"
                 f" and a pair of their records reach {needed}",
                 markup=False,
             )
@@ -273,42 +276,46 @@ def _print_why(found: Why, *, show_values: bool) -> None:
             note(f"the {MOST_PAIRS // 2} strongest and weakest of {len(found.pairs):,} pairs are shown; --json has all")
         names = [(f"{pair.a}\n{pair.b}",) if is_narrow() else (str(pair.a), str(pair.b)) for pair in shown]
         rows = [
-            (*name, pair.weighing.weight / BIT, *_mainly(pair.weighing))
+            (*name, bits(pair.weighing.weight), *_mainly(pair.weighing))
             for name, pair in zip(names, shown, strict=True)
         ]
         columns = (*(("records",) if is_narrow() else ("record", "record")), "bits", "mostly for", "mostly against")
         print_table("Pairs of their records", columns, rows)
     out.print(f"{found.strongest.a} and {found.strongest.b} by themselves: {VERDICTS[found.verdict]}", markup=False)
-    _print_weighing(found.strongest, show_values=show_values)
+    _print_weighing(found.strongest, sensitive=sensitive)
 
 
 def _print_hint(found: Why) -> None:
     """Say where to look when a pair by itself does not tell why its customers are what they are."""
-    linked = found.verdict in ("linked", "decided_same")
-    if found.together and not linked:
+    links = found.verdict in ("links", "decided_same")
+    if found.together and not links:
         note(f"other records hold them together: voeg customer how {found.a.entity_id}")
-    elif linked and not found.together:
+    elif links and not found.together:
         note(f"what keeps them apart all the same: voeg customer why-not {found.a.asked} {found.b.asked}")
 
 
 def _mainly(weighing: Weighing) -> tuple[str, str]:
     """Return the strongest evidence for and against, in words."""
-    speaking = (weighing.strongest(speaking_for=wanted, most=2) for wanted in (True, False))
-    return tuple("; ".join(_spoken(step) for step in steps) or "-" for steps in speaking)  # type: ignore[return-value]
+
+    def told(*, speaking_for: bool) -> str:
+        steps = weighing.strongest(speaking_for=speaking_for, most=2)
+        return "; ".join(f"{_name(step)} ({step.told_against(weighing.rival)})" for step in steps) or "-"
+
+    return told(speaking_for=True), told(speaking_for=False)
 
 
-def _spoken(step: explanation.Step) -> str:
-    return f"{explanation.respect(step.comparison).name}: {step.words}"
+def _name(step: explanation.Step) -> str:
+    return explanation.respect(step.comparison).name
 
 
-def _print_weighing(pair: Pair, *, show_values: bool) -> None:
+def _print_weighing(pair: Pair, *, sensitive: bool) -> None:
     """Print the evidence of a pair, with a waterfall of the sum that decides."""
     weighing = pair.weighing
     rival = weighing.rival
     fits = RIVALS[weighing.party_type][rival]
     out.print(
-        f"weight {_bits(weighing.weight)} bits: what they prove against the other explanation that fits best, {fits};"
-        f" {_bits(weighing.link_threshold)} links, {_bits(weighing.review_threshold)} asks a steward",
+        f"weight {bits(weighing.weight)} bits: what they prove against the other explanation that fits best, {fits};"
+        f" {bits(weighing.link_threshold)} links, {bits(weighing.review_threshold)} asks a steward",
         markup=False,
     )
     told = [step for step in weighing.steps if step.told]
@@ -316,28 +323,28 @@ def _print_weighing(pair: Pair, *, show_values: bool) -> None:
     for step in told:
         sums.append(sums[-1] + step.weight(rival))
     low, high = min(0, *sums), max(0, weighing.link_threshold, *sums)
+    stacked, drawn = is_narrow(), not is_narrow(WITH_VALUES if sensitive else WITH_BARS)
 
     def row(
-        name: str, words: str, values: tuple[str, str], weights: tuple[float, float], way: tuple[int, int]
+        name: str, words: str, values: tuple[str, str], weights: tuple[int, int], way: tuple[int, int]
     ) -> list[object]:
         """Return a line of the table; a narrow terminal has no room for bars, and stacks the two values."""
-        compared = ["\n".join(values)] if is_narrow() else [*values]
-        bar = [] if is_narrow() else [_bar(*way, low, high)]
-        return [name, words, *(compared if show_values else ()), *weights, way[-1] / BIT, *bar]
+        compared = ["\n".join(values)] if stacked else [*values]
+        bar = [_bar(*way, low, high)] if drawn else []
+        return [name, words, *(compared if sensitive else ()), *map(bits, weights), bits(way[-1]), *bar]
 
-    nothing = ("-", "-")
-    priors = _both(weighing.prior("strangers"), weighing.prior("relatives"))
+    nothing = ("", "")
+    priors = weighing.prior("strangers"), weighing.prior("relatives")
     rows = [row("to begin with", "the odds of any two", nothing, priors, (0, sums[0]))]
     for step, way in zip(told, itertools.pairwise(sums), strict=True):
         values = _value(step.left), _value(step.right)
-        weights = _both(step.stranger, step.relative)
-        rows.append(row(explanation.respect(step.comparison).name, step.words, values, weights, way))
-    totals = _both(weighing.total("strangers"), weighing.total("relatives"))
+        rows.append(row(_name(step), step.told_against(rival), values, (step.stranger, step.relative), way))
+    totals = weighing.total("strangers"), weighing.total("relatives")
     rows.append(row("together", "", nothing, totals, (0, weighing.weight)))
-    sides = ["they say"] if is_narrow() else [str(pair.a), str(pair.b)]
-    headers = ["evidence", "in words", *(sides if show_values else ()), "if strangers", "if relatives", "sum"]
-    print_table(None, headers if is_narrow() else [*headers, f"sum if {rival}"], rows)
-    silent = [explanation.respect(step.comparison).name for step in weighing.steps if not step.told]
+    sides = ["they say"] if stacked else [str(pair.a), str(pair.b)]
+    headers = ["evidence", "in words", *(sides if sensitive else ()), "if strangers", "if relatives", "sum"]
+    print_table(None, [*headers, *([f"sum if {rival}"] if drawn else ())], rows)
+    silent = [_name(step) for step in weighing.steps if not step.told]
     if silent:
         out.print(f"not told by both: {', '.join(silent)}", markup=False)
     if weighing.vetoes:
@@ -345,10 +352,6 @@ def _print_weighing(pair: Pair, *, show_values: bool) -> None:
     if weighing.set_aside:
         names = ", ".join(name.replace("_", " ") for name in weighing.set_aside)
         out.print(f"in common, but too common to mean anything: {names}", markup=False)
-
-
-def _both(stranger: int, relative: int) -> tuple[float, float]:
-    return stranger / BIT, relative / BIT
 
 
 def _value(values: dict[str, Value] | object) -> str:
@@ -378,23 +381,30 @@ def _print_steps(found: How) -> None:
         (
             place,
             *sorted((_numbers(group, number) for group in (step.one, step.other)), key=len, reverse=True),
-            "decided" if step.weight is None else f"{step.weight / BIT:.2f}",
+            Figure("decided") if step.weight is None else bits(step.weight),
             _numbers((step.strongest.a, step.strongest.b), number),
             *_mainly(step.strongest.weighing),
         )
         for place, step in enumerate(found.steps, 1)
     ]
-    columns = ("step", "joins", "with", "bits", "best pair", "which has mostly for it", "against it")
+    columns = ("step", "joins", "with", "bits as a whole", "best pair", "which has mostly for it", "against it")
     print_table("Put together in this order", columns, rows)
-    if found.weakest:
+    falls = [
+        (
+            bits(fall.above),
+            " | ".join(_numbers(part, number) for part in fall.parts),
+            _numbers((fall.strongest.a, fall.strongest.b), number),
+        )
+        for fall in found.falls
+    ]
+    if falls:
+        above, parts, pair = falls[0]
         out.print(
-            f"weakest link: step {found.steps.index(found.weakest) + 1}, {_bits(found.weakest.weight)} bits;"
-            f" the link threshold is {_bits(found.link_threshold)}",
+            f"weakest link: between {pair.replace(' ', ' and ')}; a link threshold above {above} bits"
+            f" ({bits(found.link_threshold)} now) takes apart {parts}",
             markup=False,
         )
-    falls = [(fall.above / BIT, " | ".join(_numbers(part, number) for part in fall.parts)) for fall in found.falls]
-    if falls:
-        print_table("With a higher link threshold", ("above bits", "falls apart into"), falls)
+        print_table("With a higher link threshold", ("above bits", "falls apart into", "held by"), falls)
 
 
 def _numbers(records: Iterable[Named], number: Mapping[Named, int]) -> str:

@@ -63,21 +63,21 @@ def resolve(
         float | None, typer.Option(metavar="BITS", help="With --dry-run: try this link threshold.")
     ] = None,
     samples: Annotated[int, typer.Option(min=0, help="With --dry-run: merges and splits to show, of each.")] = 10,
-    show_values: Annotated[
-        bool, typer.Option("--show-values", help="With --dry-run: show what the customers are called.")
+    sensitive: Annotated[
+        bool, typer.Option("--sensitive", help="With --dry-run: show what the customers are called.")
     ] = False,
     estate: EstateOption = HERE,
     as_json: JsonOption = False,
 ) -> None:
     """Decide who is who, compute golden records, and put events into the outbox."""
-    if not dry_run and (model is not None or link_threshold is not None or show_values):
-        raise typer.BadParameter("--model, --link-threshold and --show-values try something out: add --dry-run")
+    if not dry_run and (model is not None or link_threshold is not None or sensitive):
+        raise typer.BadParameter("--model, --link-threshold and --sensitive try something out: add --dry-run")
     here = open_here(estate)
     if dry_run:
         tried = model_to_try(here, model, link_threshold)
         with progress() as bars:
             bars.add_task("who is who", total=None)
-            rehearsal = rehearse(here.store, tried, engine=engine, samples=samples, names=show_values)
+            rehearsal = rehearse(here.store, tried, engine=engine, samples=samples, names=sensitive)
         print_rehearsal(rehearsal, as_json=as_json)
         return
     report = resolve_here(here, engine)

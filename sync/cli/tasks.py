@@ -18,6 +18,7 @@ from sync.cli.console import (
     HERE,
     EstateOption,
     JsonOption,
+    bits,
     by_path,
     is_narrow,
     note,
@@ -111,7 +112,7 @@ def show(
     why = _why(here, shown)
     if as_json:
         sides = {"a": _side(shown.task.a, shown.a), "b": _side(shown.task.b, shown.b)}
-        print_json({**_document(shown.task), **sides, "why": explained.why(why, show_values=False) if why else None})
+        print_json({**_document(shown.task), **sides, "why": explained.why(why, sensitive=False) if why else None})
         return
     _print_task(shown.task)
     _print_sides(shown)
@@ -205,7 +206,7 @@ def _print_list(tasks: Sequence[Task], *, ended: bool) -> None:
             task.reason.replace("_", " "),
             _customers(task, apart),
             apart.join((task.a.data_source, task.b.data_source)),
-            _bits(task.weight),
+            bits(task.weight),
             task.priority,
             *((_stake(task),) if not narrow else ()),
             *((_ending(task),) if ended else ()),
@@ -219,7 +220,7 @@ def _print_task(task: Task) -> None:
     out.print(f"task {task.task_id}: {REASONS.get(task.reason, task.reason)}", markup=False)
     rows: list[tuple[str, object]] = [
         ("customers", _customers(task, " / ")),
-        ("weight", "below the review threshold" if task.weight is None else f"{_bits(task.weight)} bits"),
+        ("weight", "below the review threshold" if task.weight is None else f"{bits(task.weight)} bits"),
         ("at stake", _stake(task)),
         ("asked", f"{task.created_at:%Y-%m-%d %H:%M} UTC"),
     ]
@@ -262,14 +263,20 @@ def _print_evidence(why: Why, task: Task) -> None:
         step for speaking_for in (True, False) for step in weighing.strongest(speaking_for=speaking_for, most=told)
     ]
     rows = [
-        (respect(step.comparison).name, step.words + (", which rules it out" if step.veto else ""), _bits(weight))
+        (
+            respect(step.comparison).name,
+            step.told_against(weighing.rival) + (", which rules it out" if step.veto else ""),
+            bits(weight),
+        )
         for step in steps
         for weight in [step.weight(weighing.rival)]
     ]
-    rows.append(("to begin with", "the odds of any two", _bits(weighing.prior(weighing.rival))))
-    rows.append(("together", VERDICTS[why.verdict], _bits(weighing.weight)))
+    rows.append(("to begin with", "the odds of any two", bits(weighing.prior(weighing.rival))))
+    rows.append(("together", VERDICTS[why.verdict], bits(weighing.weight)))
     print_table("What that proves", ("evidence", "in words", "bits"), rows)
     note(f"all of it: voeg customer why {task.a} {task.b}")
+    if why.verdict == "links" and not why.together:
+        note(f"what keeps them apart: voeg customer why-not {task.a} {task.b}")
 
 
 def _place(paths: list[str]) -> Callable[[str], tuple[int, str]]:
@@ -285,10 +292,6 @@ def _customers(task: Task, apart: str) -> str:
 
 def _customer(record: Record) -> str:
     return "-" if record.entity_id is None else str(record.entity_id)
-
-
-def _bits(weight: int | None) -> str:
-    return "-" if weight is None else f"{weight / BIT:+.2f}"
 
 
 def _stake(task: Task) -> str:
