@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import partial
 from typing import Final
 
 import polars as pl
 import structlog
 from sqlalchemy import Connection
 
-from foundation.errors import StoreError
 from foundation.settings import IdentitySettings
 from golden.rules import Rules
 from identity import features, online
@@ -49,6 +50,9 @@ COMMIT_ENTITIES: Final = 400
 
 AT_MOST: Final = 50
 """Records that may hang together for one of them to be decided while somebody waits."""
+
+PATIENCE: Final = timedelta(seconds=10)
+"""How long a resolve waits for another that is about to be done: ``resolve_one`` is in less than a second."""
 
 Stage = Callable[[str, int | None], None]
 """Called with what begins now and how many steps it has (None: unknown), for a progress bar."""
@@ -107,7 +111,7 @@ def resolve(
         advance: for a progress bar.
 
     Raises:
-        StoreError: another process is resolving, or the store is gone.
+        StoreError: another process is resolving and was not done in ``PATIENCE``, or the store is gone.
     """
     settings = settings or IdentitySettings()
     model, prior = model_in_use(store, settings, duplicate_free)
@@ -115,7 +119,8 @@ def resolve(
     with store.read() as connection:
         standing = _look(connection, rules, now)
     references.attach(store, parties=standing.queue["record_no"].unique() if standing.few(model, settings) else None)
-    with leases.hold(store, "resolve") as held:
+    stage("resolving", None)
+    with leases.hold(store, "resolve", patience=PATIENCE, waiting=partial(_say_waiting, stage)) as held:
         with store.read() as connection:
             standing = _look(connection, rules, now)
         made_with = MadeWith(model=model.version, rules=rules.digest)
@@ -143,12 +148,25 @@ def resolve(
     return report
 
 
+def _say_waiting(stage: Stage, holder: str) -> None:
+    stage(f"waiting for {holder}", None)
+    log.warning("waiting for another resolve", holder=holder)
+
+
+class Waits(StrEnum):
+    """Why a record is pending: what ``resolve`` does and ``resolve_one`` does not."""
+
+    BUSY = "busy"  # another process is resolving
+    ANEW = "anew"  # everything has to be linked anew, or every golden record to be computed
+    CROWDED = "crowded"  # too many records hang together
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
     """Which entity a record belongs to."""
 
     entity_id: int | None  # as far as is known; None: none yet, or the record is gone
-    pending: bool  # the next ``resolve`` has still to look at it
+    waits: Waits | None = None  # why the next ``resolve`` has still to look at it; None: it is decided
 
 
 def resolve_one(
@@ -172,28 +190,35 @@ def resolve_one(
     Raises:
         StoreError: the store is gone.
     """
-    with ExitStack() as stack:
-        try:
-            held = stack.enter_context(leases.hold(store, "resolve"))
-        except StoreError:
-            held = None
-        with store.read() as connection:  # only now: whoever had the lease may have resolved by another model
-            up_to_date = resolving.made_with(connection) == MadeWith(model=model.version, rules=rules.digest)
-            queue = work.of(connection, record_no)
-            moment = resolving.moment(connection, now)
-        pending = not queue.is_empty()
-        if held is not None and up_to_date and pending:
-            run = _Run(
-                store=store, held=held, rules=rules, model=model, actor=actor,
-                report=Resolved(model=model.version, prior=False),
-            )  # fmt: skip
-            touched = run.match_batch(queue, now=moment, at_most=at_most)
-            if not isinstance(touched, Pending):
-                references.attach(store, held, parties=touched)
-                pending = False
+    try:
+        with leases.hold(store, "resolve") as held:
+            waits = _resolve_one(store, held, rules, model, record_no, actor=actor, now=now, at_most=at_most)
+    except leases.Taken:
+        with store.read() as connection:
+            waits = None if work.of(connection, record_no).is_empty() else Waits.BUSY
     with store.read() as connection:
         home = resolving.homes(connection, pl.Series([record_no]))["entity_id"]
-    return Decided(entity_id=None if home.is_empty() else int(home[0]), pending=pending)
+    return Decided(entity_id=None if home.is_empty() else int(home[0]), waits=waits)
+
+
+def _resolve_one(
+    store: Store, held: Held, rules: Rules, model: Model, record_no: int, *, actor: str, now: datetime, at_most: int
+) -> Waits | None:
+    with store.read() as connection:  # only now: whoever had the lease may have resolved by another model
+        up_to_date = resolving.made_with(connection) == MadeWith(model=model.version, rules=rules.digest)
+        queue = work.of(connection, record_no)
+        moment = resolving.moment(connection, now)
+    if queue.is_empty():
+        return None
+    if not up_to_date:
+        return Waits.ANEW
+    report = Resolved(model=model.version, prior=False)
+    run = _Run(store=store, held=held, rules=rules, model=model, actor=actor, report=report)
+    touched = run.match_batch(queue, now=moment, at_most=at_most)
+    if isinstance(touched, Pending):
+        return Waits.CROWDED
+    references.attach(store, held, parties=touched)
+    return None
 
 
 def model_in_use(

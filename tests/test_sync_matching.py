@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +22,7 @@ from sqlalchemy import select
 
 from adapters.base import Batch
 from foundation.document import parse
+from foundation.errors import StoreError
 from foundation.settings import IdentitySettings
 from golden.rules import Rules
 from identity.model import packaged_prior
@@ -30,7 +32,7 @@ from store.engine import open as open_store
 from store.resolving import begin_anew
 from sync import resolve as resolving
 from sync.land import land
-from sync.resolve import Decided, Resolved, model_in_use, resolve, resolve_one
+from sync.resolve import Decided, Resolved, Waits, model_in_use, resolve, resolve_one
 from transform.mapping import Mapping, compiled
 
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
@@ -422,9 +424,9 @@ def test_one_record_is_decided_at_once(fresh: Callable[[], Estate]) -> None:
     estate.resolve()
     of = {key: entity for entity, its in members(estate.store).items() for key in its}
     estate.tell([(("shop", "1"), SASKIA), (("desk", "1"), WOUT)])
-    assert one(estate, ("shop", "1")) == Decided(entity_id=of["crm", "1"], pending=False)
+    assert one(estate, ("shop", "1")) == Decided(entity_id=of["crm", "1"])
     assert members(estate.store)[of["crm", "1"]] == {("crm", "1"), ("shop", "1")}
-    assert one(estate, ("shop", "1")) == Decided(entity_id=of["crm", "1"], pending=False)  # nothing is left to do
+    assert one(estate, ("shop", "1")) == Decided(entity_id=of["crm", "1"])  # nothing is left to do
     assert frame(estate.store, select(tables.work))["record_no"].to_list() == [number_of(estate, ("desk", "1"))]
     before = members(estate.store)
     estate.match()
@@ -441,22 +443,24 @@ def test_one_record_waits_where_much_hangs_together(fresh: Callable[[], Estate])
     estate.resolve()
     (entity,) = members(estate.store)
     estate.tell([(("shop", "1"), SASKIA)])
-    assert one(estate, ("shop", "1"), at_most=4) == Decided(entity_id=None, pending=True)
-    assert one(estate, ("shop", "1"), at_most=5) == Decided(entity_id=entity, pending=False)
+    assert one(estate, ("shop", "1"), at_most=4) == Decided(entity_id=None, waits=Waits.CROWDED)
+    assert one(estate, ("shop", "1"), at_most=5) == Decided(entity_id=entity)
 
 
 def test_one_record_waits_while_everything_is_resolved(fresh: Callable[[], Estate]) -> None:
     estate = fresh()
     estate.tell([(("crm", "1"), SASKIA)])
-    assert one(estate, ("crm", "1")).pending  # nothing was linked yet
+    assert one(estate, ("crm", "1")).waits is Waits.ANEW  # nothing was linked yet
     estate.resolve()
     estate.tell([(("crm", "1"), WOUTER)])
     (entity,) = members(estate.store)
     other = packaged_prior().with_thresholds(link=99_000)
-    assert one(estate, ("crm", "1"), model=other) == Decided(entity_id=entity, pending=True)
+    assert one(estate, ("crm", "1"), model=other) == Decided(entity_id=entity, waits=Waits.ANEW)
     with leases.hold(estate.store, "resolve"):
-        assert one(estate, ("crm", "1")) == Decided(entity_id=entity, pending=True)
-    assert one(estate, ("crm", "1")) == Decided(entity_id=entity, pending=False)
+        assert one(estate, ("crm", "1")) == Decided(entity_id=entity, waits=Waits.BUSY)
+    assert one(estate, ("crm", "1")) == Decided(entity_id=entity)
+    with leases.hold(estate.store, "resolve"):
+        assert one(estate, ("crm", "1")) == Decided(entity_id=entity)  # nothing is left to do
 
 
 def test_one_record_waits_when_everything_was_about_to_be_linked_anew(
@@ -476,7 +480,29 @@ def test_one_record_waits_when_everything_was_about_to_be_linked_anew(
 
     with monkeypatch.context() as meanwhile:
         meanwhile.setattr(leases, "hold", hold)
-        assert one(estate, ("shop", "1")) == Decided(entity_id=None, pending=True)
+        assert one(estate, ("shop", "1")) == Decided(entity_id=None, waits=Waits.ANEW)
+
+
+def test_a_resolve_waits_for_one_that_is_about_to_be_done(
+    fresh: Callable[[], Estate], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    estate = fresh()
+    estate.tell([(("crm", "1"), SASKIA)])
+    told: list[str] = []
+    monkeypatch.setattr(resolving, "PATIENCE", timedelta(seconds=0.4))
+    with ThreadPoolExecutor(1) as other:
+        with leases.hold(estate.store, "resolve") as held:
+            with pytest.raises(StoreError, match="another process"):  # this one is not
+                estate.resolve()
+            monkeypatch.setattr(resolving, "PATIENCE", timedelta(seconds=60))
+            waiting = other.submit(estate.resolve)
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=0.2)
+        assert waiting.result().entities == 1
+    monkeypatch.setattr(resolving, "PATIENCE", timedelta(seconds=0.2))
+    with leases.hold(estate.store, "resolve") as held, pytest.raises(StoreError):
+        estate.resolve(stage=lambda name, _: told.append(name))
+    assert f"waiting for {held.holder}" in told
 
 
 def test_times_tell_the_batches_of_a_run_apart(fresh: Callable[[], Estate]) -> None:
