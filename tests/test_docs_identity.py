@@ -34,6 +34,9 @@ FIGURES = [
     (STEWARDSHIP, f"at least {calibration.SURE:.0%} of the decided pairs".replace("%", " %")),
     (STEWARDSHIP, f"fewer than {calibration.ENOUGH} decisions"),
     (OPERATING, f"(or {resolve.BATCH_RECORDS})"),
+    (OPERATING, f"more than {resolve.AT_MOST} records hang together"),
+    (OPERATING, f"(after {resolve.PATIENCE.seconds} seconds)"),
+    (OPERATING, f"waited {resolve.PATIENCE.seconds} seconds for it"),
     (OPERATING, f"more than {WORDS[OUTGROWN]} as many records as the model was made from"),
     (OPERATING, f"needs {training.ENOUGH_RECORDS:,} of a type"),
 ]

@@ -7,7 +7,7 @@ import threading
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -18,6 +18,7 @@ from sync.cli.console import (
     JsonOption,
     note,
     open_here,
+    out,
     print_json,
     print_table,
     progress,
@@ -25,13 +26,14 @@ from sync.cli.console import (
 )
 from sync.cli.rehearsals import model_to_try, print_rehearsal
 from sync.estate import Estate
+from sync.explain import named
 from sync.export import Format
 from sync.export import crosswalk as export_crosswalk_rows
 from sync.export import golden as export_golden_rows
 from sync.link import Engine
 from sync.publish import Published, drain, publisher, run
 from sync.rehearse import rehearse
-from sync.resolve import Resolved
+from sync.resolve import AT_MOST, Decided, Resolved, Waits, model_in_use, resolve_one
 from sync.resolve import resolve as resolve_records
 
 export_app = typer.Typer(help="Write results to a file.", no_args_is_help=True)
@@ -52,6 +54,12 @@ def register(app: typer.Typer) -> None:
 @reports_errors
 def resolve(
     *,
+    record: Annotated[
+        str | None,
+        typer.Option(
+            "--record", metavar="SOURCE/RECORD_ID", help="Decide this one record now, and leave the rest for later."
+        ),
+    ] = None,
     engine: Annotated[Engine, typer.Option(help="What links everything, when that is due.")] = Engine.DUCKDB,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Write nothing; tell what linking everything would merge and split.")
@@ -69,10 +77,18 @@ def resolve(
     estate: EstateOption = HERE,
     as_json: JsonOption = False,
 ) -> None:
-    """Decide who is who, compute golden records, and put events into the outbox."""
+    """Decide who is who, compute golden records, and put events into the outbox.
+
+    With --record, exit code 3 says that the record is pending: a resolve of everything has to decide about it.
+    """
+    if record is not None and (dry_run or engine is not Engine.DUCKDB):
+        raise typer.BadParameter("--record decides one record in this process: leave out --dry-run and --engine")
     if not dry_run and (model is not None or link_threshold is not None or sensitive):
         raise typer.BadParameter("--model, --link-threshold and --sensitive try something out: add --dry-run")
     here = open_here(estate)
+    if record is not None:
+        print_decided(decide_here(here, record), as_json=as_json)
+        return
     if dry_run:
         tried = model_to_try(here, model, link_threshold)
         with progress() as bars:
@@ -85,6 +101,36 @@ def resolve(
         print_json(resolved_as_dict(report))
     else:
         print_resolved(report)
+
+
+PENDING_CODE: Final = 3
+"""The exit code when one record was asked about, and could not be decided on its own."""
+
+_WAITS: Final = {
+    Waits.BUSY: "another process is resolving",
+    Waits.ANEW: "the model, thresholds, constraints, rules or program changed, or nothing was resolved yet",
+    Waits.CROWDED: f"more than {AT_MOST} records hang together with it",
+}
+
+
+def decide_here(here: Estate, record: str) -> Decided:
+    """Decide about one record of an estate, called ``source/record_id``, with the estate's settings."""
+    with here.store.read() as connection:
+        record_no = named(connection, record).record_no
+    model, _ = model_in_use(here.store, here.settings.identity, here.duplicate_free)
+    return resolve_one(here.store, here.rules, model, record_no, actor="cli", now=datetime.now(UTC))
+
+
+def print_decided(decided: Decided, *, as_json: bool) -> None:
+    """Print which customer a record is, as far as is known; exit with ``PENDING_CODE`` when it is pending."""
+    customer = None if decided.entity_id is None else str(decided.entity_id)
+    if as_json:
+        print_json({"customer": customer, "pending": decided.waits})
+    elif customer is not None:
+        out.print(f"customer {customer}")
+    if decided.waits is not None:
+        note(f"pending: {_WAITS[decided.waits]}; 'voeg resolve' decides")
+        raise typer.Exit(PENDING_CODE)
 
 
 def resolved_as_dict(report: Resolved) -> dict[str, Any]:
