@@ -1,13 +1,23 @@
-"""What relating customers reads: who has a key too, whom a relationship names, and who names a customer."""
+"""What relating customers keeps and reads: who has a key too, whom a relationship names, and who names a customer."""
 
 from __future__ import annotations
 
 import polars as pl
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, select
 
+from canonical_model.content import decode
 from canonical_model.schema import Kind
 from store import bulk
-from store.tables import KIND_NUMBERS, crosswalk, identifier_key, lookup_key, party_reference, source, source_record
+from store.tables import (
+    KIND_NUMBERS,
+    crosswalk,
+    identifier_key,
+    lookup_key,
+    other_party,
+    party_reference,
+    source,
+    source_record,
+)
 
 REFERENCE = pl.Schema(
     {
@@ -18,6 +28,17 @@ REFERENCE = pl.Schema(
     }
 )
 """How a relationship names the other party: by source record, or by identifier."""
+
+
+def keep(connection: Connection, relationships: pl.DataFrame) -> None:
+    """Keep whom relationships name (record_no, content), in place of whom they named before."""
+    named = decode(relationships["content"], Kind.RELATIONSHIP, REFERENCE.names())
+    bulk.upsert(connection, other_party, relationships.select("record_no").hstack(named))
+
+
+def forget(connection: Connection, record_nos: pl.Series) -> None:
+    """Forget whom relationships named that are gone."""
+    bulk.delete(connection, other_party, record_nos.to_frame("record_no"))
 
 
 def sharing(connection: Connection, entity_id: int, most: int) -> list[int]:
@@ -71,20 +92,29 @@ def referred(connection: Connection, references: pl.DataFrame) -> pl.DataFrame:
 
 def naming(connection: Connection, entity_id: int) -> list[int]:
     """Return the entities of which a relationship may name this one: by a record of it, or by an identifier."""
-    mine = select(crosswalk.c.record_no).where(crosswalk.c.entity_id == entity_id)
-    keys = connection.scalars(select(source_record.c.record_id).where(source_record.c.record_no.in_(mine))).all()
-    numbers = connection.scalars(select(identifier_key.c.value).where(identifier_key.c.record_no.in_(mine))).all()
-    text = source_record.c.content
-    statement = (
-        select(crosswalk.c.entity_id)
-        .distinct()
-        .join(party_reference, party_reference.c.party_no == crosswalk.c.record_no)
-        .join(source_record, source_record.c.record_no == party_reference.c.record_no)
-        .where(
-            source_record.c.source_no.in_(select(source.c.source_no)),  # leads to the index of (source, kind, key)
-            source_record.c.kind == KIND_NUMBERS[Kind.RELATIONSHIP],
-            source_record.c.deleted.is_(False),
-            or_(*(text.contains(f'"{value}"', autoescape=True) for value in {*keys, *numbers})),
-        )
+    mine = bulk.frame(
+        connection,
+        select(source.c.name.label("source"), source_record.c.record_id, source_record.c.content)
+        .join(source_record, source_record.c.source_no == source.c.source_no)
+        .join(crosswalk, crosswalk.c.record_no == source_record.c.record_no)
+        .where(crosswalk.c.entity_id == entity_id),
     )
-    return sorted({*connection.scalars(statement)} - {entity_id})
+    identifiers = decode(mine["content"], Kind.PARTY, ["identifiers"])["identifiers"].explode().drop_nulls()
+    keys = mine.select("source", "record_id").rows()
+    numbers = identifiers.struct.unnest().select("type", "value").unique().rows()
+    named = other_party.c
+    found: set[int] = set()
+    for first, second, pairs in (
+        (named.other_source, named.other_record_id, keys),
+        (named.other_identifier_type, named.other_identifier_value, numbers),
+    ):
+        for says in pairs:
+            statement = (
+                select(crosswalk.c.entity_id)
+                .select_from(other_party)
+                .join(party_reference, party_reference.c.record_no == named.record_no)
+                .join(crosswalk, crosswalk.c.record_no == party_reference.c.party_no)
+                .where(first == says[0], second == says[1])
+            )
+            found.update(connection.scalars(statement))
+    return sorted(found - {entity_id})

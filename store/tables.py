@@ -218,6 +218,17 @@ party_reference = Table(
     comment="Which party a satellite belongs to.",
 )
 
+other_party = Table(
+    "other_party",
+    metadata,
+    _number("record_no", "a live relationship; its own party is in party_reference"),
+    Column("other_source", Text, comment="names the other party by source record: its source …"),
+    Column("other_record_id", Text, comment="… and key"),
+    Column("other_identifier_type", Text, comment="or by identifier: its type …"),
+    Column("other_identifier_value", Text, comment="… and value"),
+    comment="Whom a relationship names, as its content says it: where those who name a customer are found.",
+)
+
 identifier_key = Table(
     "identifier_key",
     metadata,
@@ -331,7 +342,7 @@ task = Table(
     "task",
     metadata,
     _serial("task_id", "order of arrival"),
-    Column("kind", Text, nullable=False, comment="possible_duplicate, conflict, ambiguous_reference …"),
+    Column("kind", Text, nullable=False, comment="possible_duplicate, conflict, doubtful_merge, raised"),
     Column("state", Text, nullable=False, comment="open, done, withdrawn"),
     Column("a", Number, comment="record_no"),
     Column("b", Number, comment="record_no, of a question about a pair"),
@@ -343,7 +354,6 @@ task = Table(
     Column("evidence", Text, comment="JSON"),
     Column("created_at", Instant, nullable=False),
     Column("actor", Text, nullable=False, comment="who or what asked"),
-    Column("assignee", Text),
     Column("ended_at", Instant),
     Column("ended_by", Text),
     CheckConstraint("state in ('open', 'done', 'withdrawn')", name="state"),
@@ -480,12 +490,6 @@ LANDING_INDEXES = (
         postgresql_where=text("source_no is not null and party_no is null"),
     ),
     Index(
-        "ix_party_reference_waiting",
-        party_reference.c.record_no,
-        sqlite_where=text("identifier_type is not null and party_no is null"),
-        postgresql_where=text("identifier_type is not null and party_no is null"),
-    ),
-    Index(
         "ix_party_reference_identifier",
         party_reference.c.identifier_type,
         party_reference.c.identifier_value,
@@ -495,6 +499,20 @@ LANDING_INDEXES = (
 )
 """The indexes of what lands; a first load builds them at its end."""
 
+Index(
+    "ix_other_party_record",
+    other_party.c.other_record_id,
+    other_party.c.other_source,
+    sqlite_where=text("other_record_id is not null"),
+    postgresql_where=text("other_record_id is not null"),
+)
+Index(
+    "ix_other_party_identifier",
+    other_party.c.other_identifier_value,
+    other_party.c.other_identifier_type,
+    sqlite_where=text("other_identifier_value is not null"),
+    postgresql_where=text("other_identifier_value is not null"),
+)
 Index("ix_crosswalk_entity", crosswalk.c.entity_id)
 Index("ix_crosswalk_history_entity", crosswalk_history.c.entity_id)
 Index("ix_crosswalk_history_record", crosswalk_history.c.record_no)

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from canonical_model.content import decode, encode_groups, to_json
 from canonical_model.schema import Kind, field_groups
-from store import bulk, quarantine, records, references, sources, work
+from store import bulk, quarantine, records, references, relating, sources, work
 from store.bulk import MOMENT
 from store.engine import Held, Store
 from store.sources import Source
@@ -215,6 +215,8 @@ def _land_chunk(connection: Connection, landing: Landing, chunk: _Chunk, numbers
         if not changed.is_empty():
             superseding = _with_since(changed, before, kind, landing.now).with_columns(version=pl.col("version") + 1)
             records.supersede(connection, superseding.select(_CHANGED))
+        if kind is Kind.RELATIONSHIP:
+            relating.keep(connection, rows)
         if kind is Kind.PARTY:
             _follow_parties(connection, landing, before, rows)
         else:
@@ -293,6 +295,8 @@ def _delete(connection: Connection, landing: Landing, kind: Kind, rows: pl.DataF
         work.add(connection, rows["record_no"])
     else:
         work.add(connection, references.of(connection, rows["record_no"])["party_no"])
+    if kind is Kind.RELATIONSHIP:
+        relating.forget(connection, rows["record_no"])
     tombstones = rows.select("record_no", pl.col("version") + 1)
     records.bury(connection, tombstones, now=landing.now, run_id=landing.run_id)
 

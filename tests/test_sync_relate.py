@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -11,6 +12,7 @@ from estates import EstateFolder, Row, members
 
 from foundation.errors import NotFound
 from identity.model import Model
+from store import relating
 from sync import relate
 from sync.explain import Explainer
 from sync.export import Format
@@ -198,6 +200,46 @@ def test_one_customer_is_told_as_all_are(
         )
         home = homes.filter(pl.col("household").is_in(homes.filter(entity_id=number)["household"].implode()))
         assert {*found.household} == {*home["entity_id"].cast(pl.String)}
+
+
+def test_who_names_a_customer_is_as_relationships_say_now(tmp_path: Path) -> None:
+    estate = EstateFolder(tmp_path)
+    estate.describe(MAPPING)
+    people: list[Row] = [
+        {"id": key, "type": "person", "given": given, "name": name}
+        for key, given, name in (("A", "Anna", "Zwart"), ("B", "Bram", "Visser"), ("C", "Carla", "Hoek"))
+    ]
+
+    def naming(**says: str) -> dict[str, list[str]]:
+        """Return, by the key of a customer, the keys of those who name it, once C says that."""
+        estate.deliver("data/crm.csv", [*people[:2], {**people[2], **says}], COLUMNS)
+        estate.run()
+        key = {number: its for number, ((_, its),) in members(estate.store).items()}
+        with estate.store.read() as connection:
+            found = {its: [key[one] for one in relating.naming(connection, number)] for number, its in key.items()}
+        return {its: names for its, names in found.items() if names}
+
+    assert naming(payer="A", guardian="B") == {"A": ["C"], "B": ["C"]}
+    assert naming(payer="B") == {"B": ["C"]}
+    assert naming() == {}
+    assert naming(guardian="A") == {"A": ["C"]}
+    assert naming(guardian="C") == {}
+    estate.close()
+
+
+def test_who_names_a_customer_is_found_by_index(folder: EstateFolder, ids: dict[str, str]) -> None:
+    """Else one customer's page would take longer the more customers there are."""
+    statements: list[str] = []
+    with folder.store.read() as connection:
+        driver: Any = connection.connection.driver_connection
+        driver.set_trace_callback(statements.append)
+        assert relating.naming(connection, int(ids["K1"]))
+        driver.set_trace_callback(None)
+        for statement in statements:
+            plan = [row[3] for row in driver.execute(f"EXPLAIN QUERY PLAN {statement}")]
+            scanned = [step.split()[1] for step in plan if step.startswith("SCAN")]
+            assert {*scanned} <= {"source"}, (statement, plan)  # of which there are few
+    assert len(statements) == 3  # what it has, and who names its record and its number
 
 
 def test_exports_can_be_read_by_spreadsheets(folder: EstateFolder, model: Model, tmp_path: Path) -> None:
