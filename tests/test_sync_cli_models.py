@@ -84,7 +84,12 @@ def voeg(folder: EstateFolder, *words: str) -> Result:
 
 def test_a_trained_model_is_listed_in_use_and_says_what_it_was_made_from(folder: EstateFolder, trained: str) -> None:
     listed = json.loads(voeg(folder, "list", "--json").stdout)
-    assert [one["version"] for one in listed if one["active"]] == [trained]
+    assert [one["version"] for one in listed["models"] if one["active"]] == [trained]
+    assert (listed["in_use"]["version"], listed["in_use"]["base"], listed["in_use"]["set_here"]) == (
+        trained,
+        trained,
+        [],
+    )
     assert trained in voeg(folder, "list").stdout
     shown = voeg(folder, "show")
     assert shown.exit_code == 0
@@ -95,6 +100,25 @@ def test_a_trained_model_is_listed_in_use_and_says_what_it_was_made_from(folder:
     population = document["profile"]["populations"]["person"]
     assert document["profile"]["sources"] == {"crm": population["records"]}
     assert 0 < population["told"]["birth_date"] < 1
+
+
+def test_the_version_that_resolving_names_is_found_under_the_model_that_it_is_made_of(
+    folder: EstateFolder, trained: str, tmp_path: Path
+) -> None:
+    other = EstateFolder(tmp_path / "other", settings="identity: {link_threshold: 2.5}")
+    other.describe(CRM.replace("mode:", "duplicate_free: true\nmode:"))
+    assert voeg(folder, "export", trained, str(tmp_path / "model.json")).exit_code == 0
+    assert voeg(other, "use", str(tmp_path / "model.json")).exit_code == 0
+    resolved = other.resolve().model
+    used = json.loads(voeg(other, "list", "--json").stdout)["in_use"]
+    assert (used["version"], used["base"], used["made_with"]) == (resolved, trained, resolved)
+    assert used["set_here"] == ["link_threshold", "duplicate_free"] and used["up_to_date"]
+    for shown in (voeg(other, "list"), voeg(other, "show")):
+        assert resolved in shown.stdout and "+2.50, set here" in shown.stdout and trained in shown.output
+    by_version = json.loads(voeg(other, "show", resolved, "--json").stdout)
+    assert by_version["thresholds"]["link"] == 2_500 and by_version["duplicate_free"] == ["crm"]
+    assert voeg(other, "compare", trained, resolved).exit_code == 0
+    other.close()
 
 
 def test_values_that_the_estate_lists_are_generic_beside_those_that_are_found(

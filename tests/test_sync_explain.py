@@ -262,8 +262,8 @@ def test_a_customer_falls_apart_above_what_its_weakest_link_tells(folder: Estate
     model, _ = model_in_use(folder.store, folder.here.settings.identity)
     for threshold, parts in ((found.weakest.above, 1), (found.weakest.above + 1, 2)):
         at = rehearse(folder.store, model.with_thresholds(link=threshold), samples=99)
-        [split] = [sample.parts for sample in at.splits if sample.entity_id == found.entity_id] or [("whole",)]
-        assert len(split) == parts
+        split = [sample.parts for sample in at.splits if sample.entity_id == found.entity_id]
+        assert (len(split[0]) if split else 1) == parts
     assert not found.notes
 
 

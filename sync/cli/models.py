@@ -9,12 +9,15 @@ from typing import Annotated
 
 import typer
 
+from foundation.errors import ConfigurationError
 from identity.model import BIT, Model, packaged_prior
 from store import models
 from sync.cli.console import (
     HERE,
     EstateOption,
+    Figure,
     JsonOption,
+    bits,
     note,
     open_here,
     print_json,
@@ -22,6 +25,10 @@ from sync.cli.console import (
     progress,
     reports_errors,
 )
+from sync.cli.estates import matching_as_dict, matching_notes, print_matching
+from sync.estate import Estate
+from sync.resolve import model_in_use
+from sync.status import matching
 from sync.train import (
     bring,
     differences,
@@ -67,15 +74,27 @@ def train(estate: EstateOption = HERE, as_json: JsonOption = False) -> None:
 @app.command("list")
 @reports_errors
 def list_(estate: EstateOption = HERE, as_json: JsonOption = False) -> None:
-    """List the models that the store keeps, the newest first."""
-    kept = models.kept(open_here(estate).store)
+    """List the models that the store keeps, the newest first, and which version resolving makes of the one in use.
+
+    With --json: "models", and "in_use", null where the model is not one of this release.
+    """
+    here = open_here(estate)
+    kept = models.kept(here.store)
+    used, problem = None, None
+    try:
+        used = matching(here)
+    except ConfigurationError as error:  # it can be listed, and another be used
+        problem = str(error)
     if as_json:
-        print_json([asdict(one) for one in kept])
+        print_json({"models": [asdict(one) for one in kept], "in_use": matching_as_dict(used) if used else None})
         return
-    if not any(one.active for one in kept):
-        note("the packaged prior is in use: none was trained")
     rows = [(one.version, one.active, f"{one.created_at:%Y-%m-%d %H:%M}", one.actor, one.note) for one in kept]
-    print_table(None, ("version", "in use", "made (UTC)", "by", "how"), rows)
+    if rows:
+        print_table(None, ("version", "in use", "made (UTC)", "by", "how"), rows)
+    if used:
+        print_matching(used)
+    for text in matching_notes(used) if used else [str(problem)]:
+        note(text)
 
 
 @app.command("show")
@@ -88,8 +107,8 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show a model: what it was made from, its thresholds, and the weight of every level of evidence."""
-    store = open_here(estate).store
-    model = find_model(store, name)
+    here = open_here(estate)
+    store, model = here.store, _find(here, name)
     if as_json:
         print_json(json.loads(model.to_json()))
         return
@@ -98,18 +117,27 @@ def show(
     if name is None and (problem := outgrown(model, models.parties(store))):
         note(problem)
     _print_profile(model)
-    thresholds = [("link", model.link_threshold / BIT), ("review", model.review_threshold / BIT)]
+    thresholds = [("link", bits(model.link_threshold)), ("review", bits(model.review_threshold))]
     print_table("Thresholds", ("from", "bits"), thresholds)
+    if name is None and (used := matching(here)).set_here:
+        print_matching(used)
     for party_type, population in model.populations.items():
-        rows: list[tuple[str, str, float | None, float | None]] = [
-            ("prior", "", population.stranger_prior / BIT, population.relative_prior / BIT)
-        ]
+        rows = [("prior", "", bits(population.stranger_prior), bits(population.relative_prior))]
         rows += [
-            (comparison, level.name, level.stranger / BIT, level.relative / BIT)
+            (comparison, level.name, bits(level.stranger), bits(level.relative))
             for comparison, levels in population.comparisons.items()
             for level in levels
         ]
         print_table(party_type, ("comparison", "level", "bits against strangers", "against relatives"), rows)
+
+
+def _find(here: Estate, name: str | None) -> Model:
+    """Return a model; also by the version that resolving makes of the one in use, which the store does not keep."""
+    if name is not None and models.artefact(here.store, name) is None:
+        used, _ = model_in_use(here.store, here.settings.identity, here.duplicate_free)
+        if used.version == name:
+            return used
+    return find_model(here.store, name)
 
 
 def _print_profile(model: Model) -> None:
@@ -152,8 +180,8 @@ def compare(
     as_json: JsonOption = False,
 ) -> None:
     """Tell what two models weigh differently, and with --records what they decide differently."""
-    store = open_here(estate).store
-    left, right = find_model(store, one), find_model(store, other)
+    here = open_here(estate)
+    store, left, right = here.store, _find(here, one), _find(here, other)
     found = differences(left, right)
     decided = disagreement(store, left, right, records=records) if records else None
     if as_json:
@@ -174,8 +202,8 @@ def compare(
         "Thresholds",
         ("from", "bits by the one", "by the other"),
         [
-            ("link", left.link_threshold / BIT, right.link_threshold / BIT),
-            ("review", left.review_threshold / BIT, right.review_threshold / BIT),
+            ("link", bits(left.link_threshold), bits(right.link_threshold)),
+            ("review", bits(left.review_threshold), bits(right.review_threshold)),
         ],
     )
     print_table(
@@ -194,8 +222,8 @@ def compare(
                 difference.party_type,
                 difference.comparison,
                 difference.level,
-                *(difference.against_strangers or (None, None)),
-                *(difference.against_relatives or (None, None)),
+                *(_signed(difference.against_strangers)),
+                *(_signed(difference.against_relatives)),
             )
             for difference in found[:LEVELS_SHOWN]
         ],
@@ -209,6 +237,10 @@ def compare(
             ("of these by one alone", *(pairs - decided.both for pairs in decided.pairs)),
         ]
         print_table(f"Decisions about {decided.records:,} records", ("", "by the one", "by the other"), rows)
+
+
+def _signed(pair: tuple[float, float] | None) -> tuple[Figure | None, Figure | None]:
+    return (Figure(f"{pair[0]:+.2f}"), Figure(f"{pair[1]:+.2f}")) if pair else (None, None)
 
 
 @app.command("use")
