@@ -9,14 +9,14 @@ about a quarter of the time of a loop over the comparisons' own functions.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from functools import cache
+from functools import cache, partial
 from types import CodeType
 from typing import Final, NamedTuple, cast
 
 import numpy as np
 
 from identity import packing
-from identity.comparison import COMPARISONS, NAMES, VETOES, Comparison, Condition, Value, shares
+from identity.comparison import COMPARISONS, NAMES, VETOES, Comparison, Condition, Value, absent, shares
 from identity.evidence import Evidence, Ints, evidence
 from identity.model import Model
 
@@ -96,14 +96,22 @@ class _Step(NamedTuple):
     frequency: tuple[str | None, ...]  # the feature of which the shared value's surprise comes on top
     shared: tuple[str | None, ...]  # the feature of which the level says no more than that a value is shared
     by_frequency: bool  # whether one of the levels is
+    absent: str | None  # the feature that makes the comparison *missing* when a record doesn't tell it
 
 
 Gains = tuple[int, ...]
 """What each level of a comparison adds, by number; or how much less than the best that is."""
 
 
+class _Unlike(NamedTuple):
+    """What is known of pairs before they are scored."""
+
+    apart: frozenset[str]  # lists of which they share no value
+    absent: frozenset[str]  # features that one of the two records doesn't tell
+
+
 class _Bound(NamedTuple):
-    """The most that pairs can come to that share no value of some lists, and what each level falls short of it."""
+    """The most that pairs can come to of which something is known, and what each level falls short of it."""
 
     stranger: int  # prior, and all comparisons but those by frequency at their best
     relative: int  # prior, and all comparisons at their best
@@ -131,12 +139,14 @@ class Scorer:
                     frequency=tuple(level.frequency for level in one.levels),
                     shared=tuple(shared_feature(level.condition) for level in one.levels),
                     by_frequency=any(level.frequency for level in one.levels),
+                    absent=_absent_feature(one),
                 )
             )
         # What tells strangers apart best comes first, so that most pairs are given up after a step or two.
-        self._steps = sorted(steps, key=_width, reverse=True)
+        self._steps = sorted(steps, key=partial(_width, model=model), reverse=True)
         self._by_frequency = [(number, step) for number, step in enumerate(self._steps) if step.by_frequency]
-        self._bounds: dict[frozenset[str], _Bound] = {}
+        self._absent = [step.absent for step in self._steps if step.absent]
+        self._bounds: dict[_Unlike, _Bound] = {}
         self._bind = _binding(model, party_type, tuple(step.place for step in self._steps))
 
     def against(self, record: Record, at_least: int) -> Callable[[frozenset[str]], Score]:
@@ -152,7 +162,8 @@ class Scorer:
         """
         # A level by frequency means that both have the same value: its weight is known from one of them, and it can't
         # be reached where that one doesn't tell.
-        own = [(number, self._gains(step, record)) for number, step in self._by_frequency]
+        untold = frozenset([name for name in self._absent if record[name] is None])
+        own = [(number, self._gains(step, record)) for number, step in self._by_frequency if step.absent not in untold]
         most = [max(gains) for _, gains in own]
         short = [
             (number, tuple([one - best for one in gains])) for (number, gains), best in zip(own, most, strict=True)
@@ -160,7 +171,8 @@ class Scorer:
         values = self._bind(record, at_least)
 
         def apart(lists: frozenset[str]) -> Score:
-            bound = self._bounds.get(lists) or self._bound(lists)
+            unlike = _Unlike(lists, untold)
+            bound = self._bounds.get(unlike) or self._bound(unlike)
             strangers = list(bound.strangers)
             for number, gains in short:
                 strangers[number] = gains
@@ -168,10 +180,10 @@ class Scorer:
 
         return apart
 
-    def _bound(self, apart: frozenset[str]) -> _Bound:
-        """Return the most that pairs can come to that share no value of these lists."""
-        bests = [_best(step, apart) for step in self._steps]
-        self._bounds[apart] = bound = _Bound(
+    def _bound(self, unlike: _Unlike) -> _Bound:
+        """Return the most that pairs can come to of which this is known."""
+        bests = [_best(step, unlike) for step in self._steps]
+        self._bounds[unlike] = bound = _Bound(
             stranger=self._population.stranger_prior
             + sum(best for step, (best, _) in zip(self._steps, bests, strict=True) if not step.by_frequency),
             relative=self._population.relative_prior + sum(best for _, best in bests),
@@ -232,25 +244,43 @@ def scorer(model: Model, party_type: str) -> Scorer:
 
 def shared_feature(condition: Condition | None) -> str | None:
     """Return the list of which a condition says no more than that both have a value of it, if it is such a one."""
-    return _SHARED.get(condition.python(_plain, _plain)) if condition else None
+    return _SHARED.get(_written(condition))
+
+
+def _absent_feature(comparison: Comparison) -> str | None:
+    """Return the feature without which a comparison is *missing*, whatever the other record tells, if there is one."""
+    first = comparison.levels[0]
+    return _ABSENT.get(_written(first.condition)) if first.missing else None
+
+
+def _written(condition: Condition | None) -> str | None:
+    """Write a condition in a way that tells it from others."""
+    return condition.python(_plain, _plain) if condition else None
 
 
 def _plain(column: str) -> str:
     return column
 
 
-_SHARED: Final = {shares(name).python(_plain, _plain): name for name in packing.LISTS}
+_SHARED: Final[dict[str | None, str]] = {_written(shares(name)): name for name in packing.LISTS}
+_ABSENT: Final[dict[str | None, str]] = {_written(absent(name)): name for name in packing.FIELDS}
 
 
-def _best(step: _Step, apart: frozenset[str]) -> tuple[int, int]:
+def _best(step: _Step, unlike: _Unlike) -> tuple[int, int]:
     """Return the most that a comparison can add against strangers, and against relatives."""
-    possible = [level for level, name in enumerate(step.shared) if name not in apart]
+    if step.absent in unlike.absent:
+        return 0, 0
+    possible = [level for level, name in enumerate(step.shared) if name not in unlike.apart]
     return max(step.stranger[level] for level in possible), max(step.relative[level] for level in possible)
 
 
-def _width(step: _Step) -> int:
+def _width(step: _Step, model: Model) -> int:
     """Return how much the levels of a comparison differ, but for those that blocking tells beforehand."""
-    weights = [weight for weight, name in zip(step.stranger, step.shared, strict=True) if name is None]
+    weights = [
+        weight + (model.frequencies[frequency].unseen if frequency else 0)
+        for weight, frequency, shared in zip(step.stranger, step.frequency, step.shared, strict=True)
+        if shared is None
+    ]
     return max(weights) - min(weights)
 
 
