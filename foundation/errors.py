@@ -86,6 +86,8 @@ class NotFound(VoegError):
 
 def did_you_mean(name: str, valid: Sequence[str]) -> str:
     """Return a remedy that names the nearest valid name, or lists them all when none is near."""
+    if not valid:
+        return "there are none yet"
     nearest = difflib.get_close_matches(name, valid, n=1, cutoff=0.6)
     if nearest:
         return f"did you mean '{nearest[0]}'?"

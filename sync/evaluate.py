@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import gzip
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +11,7 @@ from types import MappingProxyType
 
 import polars as pl
 
-from foundation.errors import ConfigurationError, Location, NotFound, Problem, did_you_mean
+from foundation.errors import ConfigurationError, Location, NotFound, Problem
 from identity import calibration, evaluation, features, packing
 from identity.calibration import Advice
 from identity.comparison import COMPARISONS
@@ -55,6 +57,7 @@ class Evaluation:
 
     scores: Scores
     unknown: int  # records of the truth that are in no entity: not live, or not resolved yet
+    of_no_source: int  # of these: of a source that no entity has a record of
     without_truth: int  # records in entities of which the truth says nothing
     by_source: pl.DataFrame  # see identity.evaluation.by_source
     over_merged: tuple[Example, ...]  # the worst first
@@ -65,40 +68,68 @@ def read_truth(file: Path, entity: str | None = None) -> pl.DataFrame:
     """Read which source records belong together.
 
     Args:
-        file: CSV (``.csv``; ``.tsv``), JSON Lines (``.jsonl``, ``.ndjson``) or Parquet, with the columns
-            ``data_source``, ``record_id`` and one that names the party; a record without a party is left out.
+        file: CSV (``.csv`` with commas, semicolons or tabs; ``.tsv``), JSON Lines (``.jsonl``, ``.ndjson``), each also
+            compressed (``.csv.gz``), or Parquet, with the columns ``data_source``, ``record_id`` and one that names
+            the party; a record without a party is left out. Texts are UTF-8.
         entity: that column; None: the only other one.
 
     Returns:
         ``data_source``, ``record_id``, ``truth``, all texts; each record once.
 
     Raises:
-        ConfigurationError: the file is not there or not of its format, lacks a column, or gives one record two parties.
+        ConfigurationError: the file is not there or not of its format, lacks a column, names no record, or gives one
+            record two parties. What the file holds is not told, nor its first line: that may be somebody.
     """
-    scan = _SCANS.get(file.suffix.lower())
+    suffix = Path(file.stem).suffix.lower() if file.suffix.lower() == ".gz" else file.suffix.lower()
+    scan = _SCANS.get(suffix)
     if scan is None:
         raise _wrong(file, f"'{file.suffix}' is no format of a truth", f"use one of: {', '.join(_SCANS)}")
     if not file.is_file():
         raise _wrong(file, "there is no such file", "name one with --truth")
+    if not file.stat().st_size:
+        raise _wrong(file, "it is empty", _ROWS)
     try:
-        columns = scan(file).collect_schema().names()
-        name = _entity_column(file, columns, entity)
-        found = scan(file).select(pl.col(*KEY, name).cast(pl.String)).rename({name: "truth"}).drop_nulls().unique()
+        rows = scan(file)
+        name = _entity_column(file, rows.collect_schema().names(), entity)
+        found = rows.select(pl.col(*KEY, name).cast(pl.String)).rename({name: "truth"}).drop_nulls().unique()
         truth = found.collect(engine="streaming")
     except OSError:
         raise _wrong(file, "cannot read it", "name a file that you may read") from None
+    except UnicodeDecodeError:
+        raise _wrong(file, "its texts are not UTF-8", "save it as UTF-8") from None
     except pl.exceptions.PolarsError as error:
+        if "utf-8" in str(error):
+            raise _wrong(file, "its texts are not UTF-8", "save it as UTF-8") from None
         said = type(error).__name__  # its text may hold values
-        raise _wrong(file, f"it is no {file.suffix.removeprefix('.')} file ({said})", "mend it or rename it") from None
+        raise _wrong(file, f"it is no {suffix.removeprefix('.')} file ({said})", "mend it or rename it") from None
+    if truth.is_empty():
+        raise _wrong(file, "it names no source record", _ROWS)
     twice = truth.height - truth.select(pl.struct(KEY).n_unique()).item()
     if twice:
-        raise _wrong(file, f"{twice} source records belong to more than one '{name}'", "keep one row per source record")
+        raise _wrong(
+            file, f"source records that belong to more than one '{name}': {twice:,}", "keep one row per source record"
+        )
     return truth
 
 
+def _scan_csv(file: Path) -> pl.LazyFrame:
+    """Scan a CSV file, divided by whatever divides the names of its columns: spreadsheets differ by country."""
+    with (gzip.open if file.suffix.lower() == ".gz" else open)(file, "rb") as opened:
+        names = opened.readline(FIRST_LINE).decode("utf-8")
+    separator = max(",;\t", key=names.count)  # a comma, where none is there
+    return pl.scan_csv(file, separator=separator, infer_schema=False)
+
+
+FIRST_LINE = 65_536
+"""Bytes of the names of a truth's columns, at most."""
+
+_COLUMNS = f"name its columns in the first line: {', '.join(KEY)} and one for the customer"
+
+_ROWS = f"write a row per source record, with {', '.join(KEY)} and one column for the customer"
+
 _SCANS: MappingProxyType[str, Callable[[Path], pl.LazyFrame]] = MappingProxyType(
     {
-        ".csv": lambda file: pl.scan_csv(file, infer_schema=False),
+        ".csv": _scan_csv,
         ".tsv": lambda file: pl.scan_csv(file, separator="\t", infer_schema=False),
         ".jsonl": pl.scan_ndjson,
         ".ndjson": pl.scan_ndjson,
@@ -111,7 +142,8 @@ def _entity_column(file: Path, columns: Sequence[str], entity: str | None) -> st
     """Return the column that names the party."""
     for name in (*KEY, *([] if entity is None else [entity])):
         if name not in columns:
-            raise _wrong(file, f"it has no column '{name}'", did_you_mean(name, columns))
+            near = difflib.get_close_matches(name, columns, n=1, cutoff=0.6)  # not all of them: see read_truth
+            raise _wrong(file, f"it has no column '{name}'", f"did you mean '{near[0]}'?" if near else _COLUMNS)
     others = [name for name in columns if name not in KEY]
     if entity is not None:
         return entity
@@ -145,6 +177,7 @@ def evaluate(store: Store, truth: pl.DataFrame, *, examples: int = 10) -> Evalua
     return Evaluation(
         scores=evaluation.score(both.select("record_no", "cluster"), both.select("record_no", cluster="truth")),
         unknown=truth.height - both.height,
+        of_no_source=truth.join(crosswalk, on="data_source", how="anti").height,
         without_truth=crosswalk.height - both.height,
         by_source=evaluation.by_source(both),
         over_merged=_examples(both, "cluster", "truth", examples),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from foundation.document import load
 from foundation.errors import ConfigurationError
 from foundation.references import resolve
 from foundation.settings import Settings, load_settings
@@ -21,6 +22,13 @@ def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:
 
 def test_the_settings_that_init_writes_are_the_defaults() -> None:
     assert load_settings(Path(__file__).parent.parent / "sync" / "templates") == Settings()
+
+
+def test_init_writes_every_setting() -> None:
+    written = load(Path(__file__).parent.parent / "sync" / "templates" / "conf" / "voeg.yaml").data
+    told = Settings().model_dump(mode="json")
+    assert {name: written[name].keys() for name in written} == {name: told[name].keys() for name in told}
+    assert written["identity"]["generic"].keys() == told["identity"]["generic"].keys()
 
 
 @pytest.mark.parametrize("name", ["voeg.yaml", "survivorship.yaml"])

@@ -65,7 +65,7 @@ def test_json_has_it_all(estate: EstateFolder, file: Path) -> None:  # noqa: F81
 
 def test_advice_says_when_there_are_too_few_decisions(estate: EstateFolder) -> None:  # noqa: F811
     shown = voeg(estate, "--decisions")
-    assert "4 decided pairs, of which 3 are one customer" in shown.stderr
+    assert "decided pairs: 4, of which one customer: 3" in shown.stderr
     assert f"too few decisions for link and review: {ENOUGH} are wanted" in " ".join(shown.stderr.split())
     assert row_of(shown, "link")[1] == "-"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from test_sync_resolve import COLUMNS, CRM, row
 
 from foundation.errors import ConfigurationError, NotFound
 from identity.model import packaged_prior
-from sync.evaluate import advise, evaluate, read_truth, sweep
+from sync.evaluate import KEY, advise, evaluate, read_truth, sweep
 
 PEOPLE: dict[str, Row] = {
     name: {"given": given, "name": family, "born": born, "email": f"{name}@example.org", "phone": f"+3161234567{place}"}
@@ -86,6 +87,10 @@ def test_records_that_only_one_side_knows_do_not_count_but_are_told(estate: Esta
     stranger = pl.DataFrame({"data_source": ["crm"], "record_id": ["gone"], "truth": ["nobody"]})
     found = evaluate(estate.store, pl.concat([some, stranger]))
     assert (found.scores.f1, found.scores.records, found.unknown, found.without_truth) == (1, 2, 1, 6)
+    assert found.of_no_source == 0
+    elsewhere = stranger.with_columns(data_source=pl.lit("elsewhere"))
+    found = evaluate(estate.store, pl.concat([some, stranger, elsewhere]))
+    assert (found.unknown, found.of_no_source) == (2, 1)
 
 
 def test_a_truth_about_other_sources_is_no_perfect_score(
@@ -164,18 +169,39 @@ def test_the_column_of_the_customer_can_be_named(tmp_path: Path) -> None:
         ("truth.csv", "source,record_id,customer\ncrm,1,x\n", "no column 'data_source'; did you mean 'source'"),
         ("truth.parquet", "secret", r"it is no parquet file \(\w+\)"),
         ("truth.jsonl", "{secret", r"it is no jsonl file \(\w+\)"),
-        ("truth.csv", "data_source,record_id,c\ncrm,1,secret\ncrm,1,other\n", "1 source records belong to more"),
+        ("truth.csv", "data_source,record_id,c\ncrm,1,secret\ncrm,1,other\n", "more than one 'c': 1; keep one row"),
+        ("truth.csv", "secret,Jansen,1980-01-01\n", "no column 'data_source'; name its columns in the first line"),
+        ("truth.csv", "", "it is empty; write a row per source record, with data_source, record_id and one"),
+        ("truth.csv", "data_source,record_id,c\n", "it names no source record; write a row"),
+        ("truth.jsonl", "", "it is empty; write a row"),
+        ("truth.csv", "data_source,record_id,c\ncrm,1,secr\xebt\n".encode("latin-1"), "not UTF-8; save it as UTF-8"),
+        ("truth.csv", "data_source,record_id,c\ncrm,1,secret\n".encode("utf-16"), "not UTF-8; save it as UTF-8"),
+        ("truth.csv", "data_source,record_id,c\ncrm,1,secret,more\n", r"it is no csv file \(\w+\)"),
+        ("truth.csv.gz", "data_source,record_id,c\ncrm,1,secret\n", "cannot read it"),
+        ("truth.gz", "secret", r"'\.gz' is no format of a truth"),
     ],
 )  # fmt: skip
 def test_a_wrong_truth_is_told_where_and_why_without_its_values(
-    name: str, content: str, says: str, tmp_path: Path
+    name: str, content: str | bytes, says: str, tmp_path: Path
 ) -> None:
     file = tmp_path / name
-    file.write_text(content)
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(ConfigurationError, match=says) as caught:
         read_truth(file)
     assert str(file) in str(caught.value)
-    assert "secret" not in str(caught.value)
+    assert not [word for word in ("secr", "Jansen", "1980") if word in str(caught.value)]
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_spreadsheet_divides_as_its_country_does(
+    separator: str, compressed: bool, mark: str, truth: pl.DataFrame, tmp_path: Path
+) -> None:
+    file = tmp_path / ("truth.csv.gz" if compressed else "truth.csv")
+    content = (mark + truth.rename({"truth": "customer"}).write_csv(separator=separator)).encode()
+    file.write_bytes(gzip.compress(content) if compressed else content)
+    assert read_truth(file).sort(KEY).equals(truth.sort(KEY))
 
 
 def test_a_truth_that_is_not_there(tmp_path: Path) -> None:

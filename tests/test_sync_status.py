@@ -102,3 +102,10 @@ def test_a_narrow_terminal_breaks_no_name(estate: EstateFolder, monkeypatch: pyt
 
 def use(estate: EstateFolder, artefact: str) -> None:
     models.activate(estate.store, "made for a test", artefact, actor="test", now=datetime.now(UTC))
+
+
+def test_where_there_is_nothing_yet_no_list_of_nothing_is_offered(tmp_path: Path) -> None:
+    empty = EstateFolder(tmp_path)
+    said = CliRunner().invoke(command_line(), ["customer", "why", "crm/1", "shop/1", "--estate", str(empty.root)])
+    assert said.exit_code == 1 and "no source 'crm'; there are none yet" in said.stderr
+    empty.close()

@@ -16,7 +16,9 @@ from sync import evaluate as use_case
 from sync.cli.console import (
     HERE,
     EstateOption,
+    Figure,
     JsonOption,
+    bits,
     note,
     open_here,
     out,
@@ -131,7 +133,7 @@ def _print_evaluation(found: Evaluation) -> None:
         ("records (B³)", scores.bcubed_precision, scores.bcubed_recall, scores.bcubed_f1),
         ("whole customers", scores.cluster_precision, scores.cluster_recall, scores.cluster_f1),
     ]
-    shown = [(name, *(f"{value:.4f}" for value in values)) for name, *values in rows]
+    shown = [(name, *map(_share, values)) for name, *values in rows]
     print_table("Who is who, against the truth", ("", "precision", "recall", "F1"), shown)
     out.print()
     counts = [
@@ -142,12 +144,14 @@ def _print_evaluation(found: Evaluation) -> None:
     ]
     print_table(None, ("", ""), counts)
     if found.unknown:
-        note(f"{found.unknown:,} source records of the truth are in no customer: not live, or not resolved yet")
+        note(f"source records of the truth that are in no customer: {found.unknown:,}; not live, or not resolved yet")
+    if found.of_no_source:
+        note(f"of these, of no source that has customers: {found.of_no_source:,}; data_source is a mapping's 'source:'")
     if found.without_truth:
-        note(f"{found.without_truth:,} source records are not in the truth, and do not count")
+        note(f"source records that are not in the truth, and do not count: {found.without_truth:,}")
     out.print()
     sources = [
-        (row["source_a"], row["source_b"], row["wrong"], row["lost"], f"{row['precision']:.4f}", f"{row['recall']:.4f}")
+        (row["source_a"], row["source_b"], row["wrong"], row["lost"], _share(row["precision"]), _share(row["recall"]))
         for row in found.by_source.head(SOURCES_SHOWN).iter_rows(named=True)
     ]
     print_table(
@@ -173,6 +177,10 @@ def _print_evaluation(found: Evaluation) -> None:
             print_table(title, columns, rows_of)
 
 
+def _share(value: float) -> Figure:
+    return Figure(f"{value:.4f}")
+
+
 def _parts(example: Example) -> str:
     return _some([_part(part) for part in example.parts[:PARTS_SHOWN]], len(example.parts), " | ")
 
@@ -189,19 +197,19 @@ def _some(texts: Sequence[str], of: int, between: str) -> str:
 
 def _print_links(links: pl.DataFrame) -> None:
     rows = [
-        (f"{row['threshold'] / BIT:.2f}", *(f"{row[name]:.4f}" for name in ("precision", "recall", "f1")))
+        (bits(row["threshold"]), *(_share(row[name]) for name in ("precision", "recall", "f1")))
         for row in links.iter_rows(named=True)
     ]
     print_table("Other link thresholds", ("bits", "precision", "recall", "F1"), rows)
 
 
 def _print_advice(advice: Advice, model: Model) -> None:
-    note(f"{advice.decisions:,} decided pairs, of which {advice.same:,} are one customer")
+    note(f"decided pairs: {advice.decisions:,}, of which one customer: {advice.same:,}")
     print_table(
         "Thresholds that the decisions support",
         ("threshold", "bits now", "bits supported", "decisions on its side", "one customer"),
         [
-            (name, f"{now / BIT:.2f}", _bits(support), support.decisions, support.same)
+            (name, bits(now), bits(support.threshold), support.decisions, support.same)
             for name, now, support in (
                 ("link", model.link_threshold, advice.link),
                 ("review", model.review_threshold, advice.review),
@@ -216,10 +224,6 @@ def _print_advice(advice: Advice, model: Model) -> None:
         )
 
 
-def _bits(support: Support) -> str:
-    return "-" if support.threshold is None else f"{support.threshold / BIT:.2f}"
-
-
 # --- for machines ----------------------------------------------------------------------------------------------
 
 
@@ -230,6 +234,7 @@ def _as_dict(report: _Report) -> dict[str, Any]:
         answer |= {
             "scores": asdict(found.scores),
             "unknown": found.unknown,
+            "of_no_source": found.of_no_source,
             "without_truth": found.without_truth,
             "by_source": found.by_source.to_dicts(),
             "over_merged": [_example_as_dict(example) for example in found.over_merged],
