@@ -162,6 +162,14 @@ def absent(column: str) -> Condition:
     )
 
 
+def neither(column: str) -> Condition:
+    """None of the sides tells."""
+    return Condition(
+        sql=lambda left, right: f"({left(column)} IS NULL AND {right(column)} IS NULL)",
+        python=lambda left, right: f"({left(column)} is None and {right(column)} is None)",
+    )
+
+
 def all_of(*conditions: Condition) -> Condition:
     """Every condition holds."""
     return Condition(
@@ -180,9 +188,9 @@ def any_of(*conditions: Condition) -> Condition:
 
 def _near_sql(one: str, other: str) -> str:
     """Write damerau_levenshtein(one, other) <= 1 at a twentieth of its time: hamming sorts nearly all out."""
+    same_length = f"CASE WHEN hamming({one}, {other}) <= 2 THEN damerau_levenshtein({one}, {other}) <= 1 ELSE false END"
     return (
-        f"CASE strlen({one}) - strlen({other})"
-        f" WHEN 0 THEN CASE WHEN hamming({one}, {other}) <= 2 THEN damerau_levenshtein({one}, {other}) <= 1 ELSE false END"
+        f"CASE strlen({one}) - strlen({other}) WHEN 0 THEN {same_length}"
         f" WHEN 1 THEN levenshtein({one}, {other}) <= 1 WHEN -1 THEN levenshtein({one}, {other}) <= 1 ELSE false END"
     )
 
@@ -396,7 +404,16 @@ ORGANISATION = Comparison(
     ),
 )
 LEGAL_FORM = Comparison("legal_form", (_missing(absent("legal_form")), Level("same", same("legal_form")), _OTHER))
-BRANCH = Comparison("branch", (_missing(absent("branch")), Level("same", same("branch")), _OTHER))
+BRANCH = Comparison(
+    "branch",
+    (
+        _missing(absent("organisation")),
+        Level("neither_names", neither("branch")),  # tells something: of two branches one or both are named, as a rule
+        Level("same", same("branch")),
+        Level("one_names", absent("branch")),
+        _OTHER,
+    ),
+)
 
 COMPARISONS: Mapping[str, tuple[Comparison, ...]] = {
     "person": (

@@ -157,7 +157,13 @@ RESPECTS: Final[Mapping[str, Respect]] = {
     "branch": Respect(
         name="branch",
         shows=("branch",),
-        levels={"missing": _NOT_TOLD, "same": "the same", "other": "different"},
+        levels={
+            "missing": _NOT_TOLD,
+            "neither_names": "neither names one",
+            "same": "the same",
+            "one_names": "only one of them names one",
+            "other": "different",
+        },
     ),
 }
 """How each comparison and its levels are spoken of, by the names that ``identity.comparison`` gives them."""

@@ -66,7 +66,6 @@ SCHEMA = pl.Schema(
 """The features frame. Sensitivity is that of the fields they come from: personal, identifiers sensitive."""
 
 _REGISTRATION_TYPES = ("chamber_of_commerce", "vat")
-_LETTERS = {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "\u0131": "i", "ħ": "h"}
 _NOT_LETTERS = r"[^a-z]+"
 _NOT_LETTERS_OR_DIGITS = r"[^a-z0-9]+"
 
@@ -81,17 +80,14 @@ def compute(parties: pl.DataFrame) -> pl.DataFrame:
         One row per party in the same order, with the columns of ``SCHEMA``.
     """
     folded = parties.with_columns(
-        _fold(parties[name]) for name in parties.columns if name in _FOLDED_COLUMNS
+        _fold(parties["initials"]), *(_name_text(parties[name]) for name in _NAMES)
     ).with_columns(key=_key(parties))
-    named = _names(folded)
     lists = [_addresses(parties), _contact_points(parties), _identifiers(parties)]
-    return pl.concat([named, *lists], how="horizontal").select(
-        pl.col(name).cast(dtype) for name, dtype in SCHEMA.items()
-    )
+    told = pl.concat([_names(folded), *lists], how="horizontal").with_columns(branch=_branch())
+    return told.select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items())
 
 
-_FOLDED_COLUMNS = (
-    "initials",
+_NAMES = (
     "given_name",
     "family_name",
     "organisation_name",
@@ -111,7 +107,14 @@ def _fold(values: pl.Series) -> pl.Series:
 
 def _spell(text: str) -> str:
     """Spell out letters that have no ASCII base; a letter of another script becomes letters that stand for it."""
-    return "".join(char if char.isascii() else _LETTERS.get(char) or _letters_of(char) for char in text)
+    known = _letters()
+    return "".join(char if char.isascii() else known[char] if char in known else _letters_of(char) for char in text)
+
+
+@cache
+def _letters() -> dict[str, str]:
+    """Return letters without an ASCII base → how they are written in ASCII."""
+    return {letter: "".join(written) for letter, written in _entries(_packaged("letters"))}
 
 
 def _letters_of(char: str) -> str:
@@ -119,10 +122,28 @@ def _letters_of(char: str) -> str:
         return " "
     name = unicodedata.name(char, "")
     last = name.rpartition(" ")[2].lower()
-    return last if last.isascii() and last.isalpha() else f"{ord(char):x}".translate(_HEX_LETTERS)
+    return last if last.isascii() and last.isalpha() else f"{ord(char):x}".translate(_CONSONANTS)
 
 
-_HEX_LETTERS = str.maketrans("0123456789", "ghijklmnop")
+_CONSONANTS = str.maketrans("0123456789abcdef", "bcdfghklmnpqrstv")
+"""Letters that stand for hexadecimal digits: none of which ``_spelled_alike`` takes two for one."""
+
+
+def _spelled_alike(values: pl.Series) -> pl.Series:
+    """Return folded text with one way to write what many write in two: Müller is Mueller, Århus Aarhus, Dijk Dyk.
+
+    Folding drops the dots, rings and strokes, so what is written for them goes as well, in names of any language.
+    """
+    return (
+        values.str.replace_all(r"([aou])e", "${1}")
+        .str.replace_all("aa", "a", literal=True)
+        .str.replace_all("ij", "y", literal=True)
+    )
+
+
+def _name_text(values: pl.Series) -> pl.Series:
+    """Fold a name, so that the ways to write it meet."""
+    return _spelled_alike(_fold(values))
 
 
 def _key(parties: pl.DataFrame) -> pl.Series:
@@ -200,6 +221,20 @@ def _names(parties: pl.DataFrame) -> pl.DataFrame:
         organisation_words=_set("organisation_tokens"),
         legal_form=pl.col("legal_form").replace(_legal_forms()),
         branch=_text(pl.col("branch").str.replace_all(_NOT_LETTERS_OR_DIGITS, "")),
+        organisation_tokens="organisation_tokens",
+    )
+
+
+def _branch() -> pl.Expr:
+    """Return which branch a name means: what follows a word for it, else a number, else the record's own city."""
+    words = pl.col("organisation_tokens")
+    numbers = words.list.eval(pl.element().filter(pl.element().str.contains(r"^\d+$")))  # "Bakkerij 12"
+    last = words.list.last()
+    own_city = (words.list.len() > 1) & pl.col("cities").list.contains(last)
+    return pl.coalesce(
+        "branch",
+        pl.when((numbers.list.len() > 0) & (numbers.list.len() < words.list.len())).then(numbers.list.join("")),
+        pl.when(own_city).then(last),
     )
 
 
@@ -227,27 +262,32 @@ def _set(values: str | pl.Expr) -> pl.Expr:
     return pl.when(distinct.list.len() > 0).then(distinct)
 
 
-def _lines(name: str) -> Iterator[tuple[str, list[str]]]:
-    """Yield the lines ``word: word word …`` of a packaged list; lines that start with # are comments."""
-    for line in resources.files("identity").joinpath("data", f"{name}.txt").read_text(encoding="ascii").splitlines():
-        if line and not line.startswith("#"):
-            first, _, others = line.partition(":")
-            yield first, others.split()
+def _packaged(name: str) -> pl.Series:
+    """Return the lines of a packaged list as they are written; lines that start with # are comments."""
+    text = resources.files("identity").joinpath("data", f"{name}.txt").read_text(encoding="utf-8")
+    return pl.Series([line for line in text.splitlines() if line and not line.startswith("#")], dtype=pl.String)
+
+
+def _entries(lines: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
+    """Take lines ``word: word word …`` apart."""
+    for line in lines:
+        first, _, others = line.partition(":")
+        yield first, others.split()
 
 
 @cache
 def _words(name: str) -> frozenset[str]:
-    """Return a packaged word list; lines that start with # are comments."""
-    lines = resources.files("identity").joinpath("data", f"{name}.txt").read_text(encoding="ascii").splitlines()
-    return frozenset(word for line in lines if not line.startswith("#") for word in line.split())
+    """Return a packaged word list, as names hold the words."""
+    return frozenset(word for line in _spelled_alike(_packaged(name)) for word in line.split())
 
 
 @cache
 def _legal_forms() -> dict[str, str]:
     """Return every way to write a legal form → the form. The packaged lines are ``form: written written …``."""
+    lines = _packaged("legal_forms")
     forms: dict[str, str] = {}
-    for form, written in _lines("legal_forms"):
-        forms |= dict.fromkeys((form, *written), form)
+    for (form, _), (spelled, written) in zip(_entries(lines), _entries(_spelled_alike(lines)), strict=True):
+        forms |= dict.fromkeys((spelled, *written), form)
     return forms
 
 
@@ -263,7 +303,7 @@ def _nicknames() -> dict[str, str]:
     The packaged lines are ``full: short short …``.
     """
     roots: dict[str, set[str]] = {}
-    for full, short in _lines("nicknames"):
+    for full, short in _entries(_spelled_alike(_packaged("nicknames"))):
         for name in (full, *short):
             roots.setdefault(name, {name}).add(full)
     return {form: " ".join(sorted(names)) for form, names in roots.items()}
@@ -285,11 +325,16 @@ def _addresses(parties: pl.DataFrame) -> pl.DataFrame:
     parts = _exploded(parties, "addresses")
     parts = parts.with_columns(
         pl.col("postcode").str.replace(_ZIP_PLUS_FOUR, "${1}"),
-        written=_fold(parts["street"]).str.replace_all(_NOT_LETTERS_OR_DIGITS, " ").str.strip_chars(),
+        written=_name_text(parts["street"]).str.replace_all(_NOT_LETTERS_OR_DIGITS, " ").str.strip_chars(),
     )
     compact = {
-        name: _fold(parts[name]).str.replace_all(_NOT_LETTERS_OR_DIGITS, "").replace("", None)
-        for name in ("house_number", "house_number_suffix", "postcode", "city")
+        name: fold(parts[name]).str.replace_all(_NOT_LETTERS_OR_DIGITS, "").replace("", None)
+        for name, fold in (
+            ("house_number", _fold),
+            ("house_number_suffix", _fold),
+            ("postcode", _fold),
+            ("city", _name_text),
+        )
     }
     parts = parts.with_columns(
         street=_tokens(
@@ -312,6 +357,7 @@ def _addresses(parties: pl.DataFrame) -> pl.DataFrame:
             pl.when(doors | street.is_null()).then(pl.concat_str(pl.col("postcode"), pl.lit(":"), number)),
             pl.concat_str(pl.col("postcode"), pl.lit(":"), number, pl.lit(":"), street.str.head(_STREET)),
             pl.concat_str(street, pl.lit(":"), number, pl.lit(":"), pl.col("city")),
+            pl.when(doors).then(pl.concat_str(pl.col("postcode"), pl.lit(":"), street)),  # a house may have a name
         ),
         area=pl.when(pl.col("postcode").str.len_bytes() > 4).then(pl.col("postcode").str.head(-2)),
     )

@@ -77,8 +77,8 @@ ORGANISATION: Final[Probabilities] = {
         ("word", 0.08, 0.03, 0.35),
     ),
     "legal_form": (("same", 0.9, 0.4, 0.5),),
-    "branch": (("same", 0.9, 0.01, 0.05),),
-    "registration": (("shared", 0.95, 5e-6, 0.05), ("one_edit", 0.02, 1e-6, 1e-4)),
+    "branch": (("neither_names", 0.8, 0.8, 0.4), ("same", 0.165, 0.001, 0.02), ("one_names", 0.025, 0.18, 0.4)),
+    "registration": (("shared", 0.95, 5e-6, 0.3), ("one_edit", 0.02, 1e-6, 1e-4)),
     "address": (
         ("same", 0.55, 1e-4, 0.5),
         ("postcode", 0.1, 5e-4, 0.05),

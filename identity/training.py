@@ -140,7 +140,7 @@ class Pass:
     @property
     def rule(self) -> str:
         """The pass as Splink takes it."""
-        return " AND ".join(f"l.{value} = r.{value}" for value in map(_value, self.on))
+        return " AND ".join(f"{_value(name, 'l.')} = {_value(name, 'r.')}" for name in self.on)
 
     def decides(self, comparison: Comparison) -> bool:
         """Tell whether the comparison looks at what the pairs agree in anyway."""
@@ -159,24 +159,29 @@ PASSES: Final[Mapping[str, tuple[Pass, ...]]] = MappingProxyType(
             Pass(("birth_date", "emails"), ("birth_date",)),
         ),
         "organisation": (
-            Pass(("organisation", "areas"), ("organisation",)),
-            Pass(("registrations",), ("registrations",)),
-            Pass(("phones", "postcodes"), ("phones",)),
+            Pass(("organisation", "areas", "branch"), ("organisation",)),
+            Pass(("organisation", "phones", "branch"), ("organisation",)),
+            Pass(("registrations", "branch"), ("registrations",)),
         ),
     }
 )
-"""Such that many of the pairs, but not all, are one party. None of persons leans on contact points alone, which
-families share."""
+"""Such that many of the pairs, but not all, are one party. None leans on contact points alone, which families and
+companies of one group share; and none takes two branches of one company for one party."""
 
 KNOWN: Final[Mapping[str, Pass]] = MappingProxyType(
-    {"person": Pass(("national_ids",), ("national_ids",)), "organisation": Pass(("registrations",), ("registrations",))}
+    {
+        "person": Pass(("national_ids",), ("national_ids",)),
+        "organisation": Pass(("registrations", "branch"), ("registrations",)),
+    }
 )
 """Pairs that share an identifier of which one party has one, and no two the same."""
 
 
-def _value(name: str) -> str:
-    """Write the value of a feature that a pass blocks on."""
-    return f"{name}[1]" if isinstance(SCHEMA[name], pl.List) else name
+def _value(name: str, of: str = "") -> str:
+    """Write the value of a feature that a pass blocks on; two names that name no branch agree in that."""
+    if name == "branch":
+        return f"coalesce({of}branch, '')"
+    return f"{of}{name}[1]" if isinstance(SCHEMA[name], pl.List) else f"{of}{name}"
 
 
 def _pairs_of(connection: duckdb.DuckDBPyConnection, one: Pass, records: str, condition: str) -> int:
