@@ -45,10 +45,13 @@ class Rehearsal:
     """What would change."""
 
     model: str  # version that was tried
+    link_threshold: int  # of it, 1/1000 bit
+    review_threshold: int
     standing: str | None  # version that entities are made with now
     records: int  # live parties
     entities_before: int
     entities_after: int
+    changed: int  # entities before that would have other records
     moved: int  # records, there before and after, of which the entity would be another
     merged: int  # entities after that have records of several before
     split: int  # entities before of which the records would be in several
@@ -90,10 +93,13 @@ def rehearse(
     describe = _Describe(store=store, edges=linked.edges, both=both, samples=samples, names=names)
     return Rehearsal(
         model=model.version,
+        link_threshold=model.link_threshold,
+        review_threshold=model.review_threshold,
         standing=standing,
         records=linked.clusters.height,
         entities_before=old["entity_id"].n_unique(),
         entities_after=assignment.crosswalk["entity_id"].n_unique(),
+        changed=_changed(both),
         moved=stays.filter(pl.col("before") != pl.col("after")).height,
         merged=merged.len(),
         split=split.len(),
@@ -103,6 +109,12 @@ def rehearse(
         merges=describe(merged, "after", "before"),
         splits=describe(split, "before", "after"),
     )
+
+
+def _changed(both: pl.DataFrame) -> int:
+    """Count the entities that there are and that would gain or lose records."""
+    moving = both.filter(pl.col("before").ne_missing(pl.col("after")))
+    return pl.concat([moving["before"], moving.filter("known")["after"]]).drop_nulls().n_unique()
 
 
 def _several(stays: pl.DataFrame, whole: str, part: str) -> pl.Series:

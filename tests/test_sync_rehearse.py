@@ -83,6 +83,7 @@ def test_what_is_up_to_date_would_not_change(estate: EstateFolder) -> None:
     told = tried(estate)
     assert (told.standing, told.entities_before, told.entities_after) == (told.model, 2, 2)
     assert (told.merged, told.split, told.moved, told.absorbed, told.created, told.ended) == (0, 0, 0, 0, 0, 0)
+    assert told.changed == 0
     assert told.merges == told.splits == ()
 
 
@@ -91,7 +92,7 @@ def test_a_rehearsal_writes_nothing_and_resolving_does_what_it_told(estate: Esta
     before = everything(estate)
     told = tried(estate, link=200.0)
     assert everything(estate) == before
-    assert (told.split, told.created, told.moved, told.entities_after) == (2, 2, 2, 4)
+    assert (told.split, told.created, told.moved, told.entities_after, told.changed) == (2, 2, 2, 4, 2)
     of = members(estate.store)
     for sample in told.splits:
         assert sample.entity_id is not None
@@ -107,8 +108,16 @@ def test_a_rehearsal_writes_nothing_and_resolving_does_what_it_told(estate: Esta
     assert report.entities == told.entities_after
     assert report.events["split"] == told.split
     back = tried(estate)
-    assert (back.merged, back.absorbed, back.entities_after) == (2, 2, 2)
+    assert (back.merged, back.absorbed, back.entities_after, back.changed) == (2, 2, 2, 4)
     assert {part.entity_id for sample in back.merges for part in sample.parts} == members(estate.store).keys()
+
+
+def test_a_customer_who_would_gain_a_record_changes(estate: EstateFolder) -> None:
+    estate.run()
+    estate.deliver("data/shop.csv", [{"id": "a", **SASKIA}, {"id": "b", **WOUTER}, {"id": "c", **SASKIA}])
+    estate.sync()
+    told = tried(estate)
+    assert (told.changed, told.moved, told.merged, told.split, told.created) == (1, 0, 0, 0, 0)
 
 
 def test_samples_are_the_largest_and_as_many_as_asked_for(estate: EstateFolder) -> None:
@@ -152,6 +161,9 @@ def test_the_command_tells_it_in_tables_and_as_json(estate: EstateFolder, tmp_pa
     table = voeg(estate, "--dry-run", "--link-threshold", "200")
     assert table.exit_code == 0
     assert "customers taken apart" in table.stdout
+    assert "2 of 2 customers (100.0%) would change: 2 taken apart, 0 put together from several" in table.stdout
+    assert f"tried model {packaged_prior().version}, as " in table.stderr and "+200.00 bits" in table.stderr
+    assert "nothing would change" in voeg(estate, "--dry-run").stdout
     assert "crm/1" in table.stdout
     assert "Saskia" not in table.output
     assert "Saskia Terpstra" in voeg(estate, "--dry-run", "--link-threshold", "200", "--sensitive").stdout
@@ -159,6 +171,7 @@ def test_the_command_tells_it_in_tables_and_as_json(estate: EstateFolder, tmp_pa
     file.write_text(packaged_prior().with_thresholds(link=200_000).to_json())
     document = json.loads(voeg(estate, "--dry-run", "--model", str(file), "--json").stdout)
     assert (document["entities_before"], document["entities_after"], document["split"]) == (2, 4, 2)
+    assert (document["base"], document["link_threshold"]) == (document["model"], 200)
     assert len(partition(estate.store)) == 2
 
 

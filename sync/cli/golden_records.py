@@ -90,11 +90,11 @@ def resolve(
         print_decided(decide_here(here, record), as_json=as_json)
         return
     if dry_run:
-        tried = model_to_try(here, model, link_threshold)
+        base, tried = model_to_try(here, model, link_threshold)
         with progress() as bars:
             bars.add_task("who is who", total=None)
             rehearsal = rehearse(here.store, tried, engine=engine, samples=samples, names=sensitive)
-        print_rehearsal(rehearsal, as_json=as_json)
+        print_rehearsal(rehearsal, base=base, as_json=as_json)
         return
     report = resolve_here(here, engine)
     if as_json:
@@ -175,6 +175,7 @@ def print_resolved(report: Resolved) -> None:
         return
     if report.outgrown:
         note(report.outgrown)
+    note(f"by model {report.model}; 'voeg model list' tells what it is made of")
     note("everything was linked anew" if report.anew else f"{report.changes:,} changed records were matched")
     rows: list[tuple[str, float]] = [("source records", report.records), ("entities", report.entities)]
     rows += [(f"events: {name}", count) for name, count in sorted(report.events.items())]

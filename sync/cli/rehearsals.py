@@ -7,7 +7,7 @@ from typing import Any
 
 from foundation.settings import IdentitySettings
 from identity.model import BIT, Model
-from sync.cli.console import note, print_json, print_table
+from sync.cli.console import bits, note, out, print_json, print_table
 from sync.estate import Estate
 from sync.rehearse import Part, Rehearsal, Sample
 from sync.resolve import with_settings
@@ -17,8 +17,8 @@ PARTS_SHOWN = 4
 """Parts of a sample in the table; ``--json`` has all."""
 
 
-def model_to_try(here: Estate, name: str | None, link_threshold: float | None) -> Model:
-    """Return the model that a rehearsal tries, with what the estate sets unless it is tried otherwise.
+def model_to_try(here: Estate, name: str | None, link_threshold: float | None) -> tuple[str, Model]:
+    """Return the version of a model, and that model with what the estate sets unless it is tried otherwise.
 
     Args:
         here: the estate.
@@ -34,19 +34,34 @@ def model_to_try(here: Estate, name: str | None, link_threshold: float | None) -
         link_threshold=settings.link_threshold if link_threshold is None else link_threshold,
         review_threshold=settings.review_threshold,
     )
-    return with_settings(find_model(here.store, name), tried, here.duplicate_free)
+    base = find_model(here.store, name)
+    return base.version, with_settings(base, tried, here.duplicate_free)
 
 
-def print_rehearsal(rehearsal: Rehearsal, *, as_json: bool) -> None:
-    """Print what would change."""
+def print_rehearsal(rehearsal: Rehearsal, *, base: str, as_json: bool) -> None:
+    """Print what would change.
+
+    Args:
+        rehearsal: what was found.
+        base: version of the model that the tried one derives from.
+        as_json: for machines.
+    """
     if as_json:
-        print_json(_as_dict(rehearsal))
+        print_json({**_as_dict(rehearsal), "base": base})
         return
-    note(f"tried model {rehearsal.model}" + ("" if rehearsal.model != rehearsal.standing else ", the one in use"))
+    tried = "" if rehearsal.model == base else f", as {rehearsal.model}"
+    note(
+        f"tried model {base}{tried}: link threshold {bits(rehearsal.link_threshold)} bits,"
+        f" review threshold {bits(rehearsal.review_threshold)}"
+    )
+    if rehearsal.standing == rehearsal.model:
+        note("customers are made with it: what would change now, waits for 'voeg resolve'")
+    out.print(_in_a_sentence(rehearsal), markup=False)
     rows = [
         ("source records", rehearsal.records),
         ("customers now", rehearsal.entities_before),
         ("customers then", rehearsal.entities_after),
+        ("customers with other records than now", rehearsal.changed),
         ("records that move to another customer", rehearsal.moved),
         ("customers put together from several", rehearsal.merged),
         ("customers taken apart", rehearsal.split),
@@ -57,13 +72,30 @@ def print_rehearsal(rehearsal: Rehearsal, *, as_json: bool) -> None:
     print_table(None, ("would change", ""), rows)
     _print_samples("Put together, the largest first", "would become", rehearsal.merges)
     _print_samples("Taken apart, the largest first", "customer", rehearsal.splits)
+    if rehearsal.splits:
+        note("what holds one together: voeg customer how ID")
+    if any(part.entity_id is not None for sample in rehearsal.merges for part in sample.parts):
+        note("what keeps two apart now: voeg customer why-not ID ID")
     note("nothing was written")
+
+
+def _in_a_sentence(rehearsal: Rehearsal) -> str:
+    """Say how many customers would change, and how."""
+    if not rehearsal.entities_before:
+        return f"there are no customers yet; there would be {rehearsal.entities_after:,}"
+    if not (rehearsal.changed or rehearsal.created):
+        return "nothing would change"
+    share = rehearsal.changed / rehearsal.entities_before
+    return (
+        f"{rehearsal.changed:,} of {rehearsal.entities_before:,} customers ({share:.1%}) would change:"
+        f" {rehearsal.split:,} taken apart, {rehearsal.merged:,} put together from several"
+    )
 
 
 def _print_samples(title: str, whole: str, samples: tuple[Sample, ...]) -> None:
     if samples:
-        rows = [(_id(each.entity_id), str(each.records), _bits(each.weight), _parts(each.parts)) for each in samples]
-        print_table(title, (whole, "records", "strongest pair", "parts"), rows)
+        rows = [(_id(each.entity_id), str(each.records), bits(each.weight), _parts(each.parts)) for each in samples]
+        print_table(title, (whole, "records", "bits of the strongest pair between", "parts"), rows)
 
 
 def _parts(parts: tuple[Part, ...]) -> str:
@@ -85,13 +117,11 @@ def _id(entity_id: int | None) -> str:
     return "new" if entity_id is None else str(entity_id)
 
 
-def _bits(weight: int | None) -> str:
-    return "-" if weight is None else f"{weight / BIT:.1f}"
-
-
 def _as_dict(rehearsal: Rehearsal) -> dict[str, Any]:
     """Return a rehearsal as JSON-ready data; weights in bits."""
     document = asdict(rehearsal)
+    for threshold in ("link_threshold", "review_threshold"):
+        document[threshold] /= BIT
     for side in ("merges", "splits"):
         for sample in document[side]:
             sample["weight"] = None if sample["weight"] is None else sample["weight"] / BIT
