@@ -12,7 +12,6 @@ import hashlib
 import struct
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
 import duckdb
@@ -64,52 +63,66 @@ class Rule:
 
 def text(column: str) -> Part:
     """The text of a feature."""
-    return Part(column, many=False, values=lambda record: _text(record, column))
+
+    def values(record: Record) -> Sequence[str]:
+        value = record[column]
+        return (value,) if isinstance(value, str) else ()
+
+    return Part(column, many=False, values=values)
 
 
 def start(column: str, length: int) -> Part:
     """The first characters of a text."""
-    return Part(
-        f"substr({column}, 1, {length})",
-        many=False,
-        values=lambda record: tuple(value[:length] for value in _text(record, column)),
-    )
+
+    def values(record: Record) -> Sequence[str]:
+        value = record[column]
+        return (value[:length],) if isinstance(value, str) else ()
+
+    return Part(f"substr({column}, 1, {length})", many=False, values=values)
 
 
 def each(column: str) -> Part:
     """Each value of a list."""
-    return Part(column, many=True, values=lambda record: _list(record, column))
+
+    def values(record: Record) -> Sequence[str]:
+        value = record[column]
+        return () if value is None or isinstance(value, str) else value
+
+    return Part(column, many=True, values=values)
 
 
 def each_of(*columns: str) -> Part:
     """Each value of several lists."""
     lists = ", ".join(f"coalesce({column}, [])" for column in columns)
-    return Part(
-        f"list_distinct(list_concat({lists}))",
-        many=True,
-        values=lambda record: _distinct(value for column in columns for value in _list(record, column)),
-    )
+
+    def values(record: Record) -> Sequence[str]:
+        return list({value: None for column in columns for value in record[column] or ()})
+
+    return Part(f"list_distinct(list_concat({lists}))", many=True, values=values)
 
 
 def start_of_each(length: int, *columns: str) -> Part:
     """The first characters of each value of several lists."""
-    whole = each_of(*columns)
-    return Part(
-        f"list_distinct([substr(value, 1, {length}) for value in {whole.sql}])",
-        many=True,
-        values=lambda record: _distinct(value[:length] for value in whole.values(record)),
-    )
+
+    def values(record: Record) -> Sequence[str]:
+        return list({value[:length]: None for column in columns for value in record[column] or ()})
+
+    whole = each_of(*columns).sql
+    return Part(f"list_distinct([substr(value, 1, {length}) for value in {whole}])", many=True, values=values)
 
 
 def sorted_pair(first: str, second: str) -> Part:
     """Two texts in the order of the alphabet: the same for records that hold them the other way round."""
     smaller, larger = f"least({first}, {second})", f"greatest({first}, {second})"
+
+    def values(record: Record) -> Sequence[str]:
+        one, other = record[first], record[second]
+        return (_SEPARATOR.join(sorted((one, other))),) if isinstance(one, str) and isinstance(other, str) else ()
+
     return Part(
         f"CASE WHEN {first} IS NOT NULL AND {second} IS NOT NULL THEN {smaller} || chr(31) || {larger} END",
         many=False,
-        values=lambda record: tuple(
-            _SEPARATOR.join(sorted((one, other))) for one in _text(record, first) for other in _text(record, second)
-        ),
+        values=values,
     )
 
 
@@ -177,21 +190,22 @@ def keys(record: Record, party_type: str) -> dict[str, list[int]]:
     parts, rules = _PLANS[party_type]
     values = [part.values(record) for part in parts]
     found = {}
-    for name, places in rules:
-        texts = [name]
-        for place in places:
+    for name, first, others in rules:
+        texts = values[first]
+        if not texts:  # most records tell nothing in some respects
+            continue
+        for place in others:
             texts = [f"{text}{_SEPARATOR}{value}" for value in values[place] for text in texts]
-            if not texts:
-                break
-        else:
-            found[name] = [_hash(text) for text in texts]
+        if texts:
+            found[name] = [_hash(f"{name}{_SEPARATOR}{text}") for text in texts]
     return found
 
 
-def _plan(rules: Sequence[Rule]) -> tuple[list[Part], list[tuple[str, list[int]]]]:
+def _plan(rules: Sequence[Rule]) -> tuple[list[Part], list[tuple[str, int, list[int]]]]:
     """Return the distinct parts of rules, and by rule which of them it is made of: each is evaluated once a record."""
     parts = list(dict.fromkeys(part for rule in rules for part in rule.parts))
-    return parts, [(rule.name, [parts.index(part) for part in rule.parts]) for rule in rules]
+    places = [(rule.name, [parts.index(part) for part in rule.parts]) for rule in rules]
+    return parts, [(name, first, others) for name, (first, *others) in places]
 
 
 _PLANS: Final = {party_type: _plan(rules) for party_type, rules in RULES.items()}
@@ -374,7 +388,6 @@ def _keys_sql(records: str, number: int, rule: Rule) -> str:
 _LOWER_HALF: Final = struct.Struct("<8xq")
 
 
-@lru_cache(maxsize=1_000)  # a record that changes keeps most of its keys
 def _hash(key: str) -> int:
     """Return the lower 64 bits of the md5 of a key as a signed number; DuckDB's ``md5_number_lower``."""
     number: int = _LOWER_HALF.unpack(hashlib.md5(key.encode(), usedforsecurity=False).digest())[0]
@@ -395,17 +408,3 @@ def _distinct_sorted(values: NDArray[np.int64]) -> NDArray[np.int64]:
     values.sort()
     distinct: NDArray[np.int64] = values[np.diff(values, prepend=-1) != 0]
     return distinct
-
-
-def _text(record: Record, column: str) -> tuple[str, ...]:
-    value = record[column]
-    return (value,) if isinstance(value, str) else ()
-
-
-def _list(record: Record, column: str) -> Sequence[str]:
-    value = record[column]
-    return () if value is None or isinstance(value, str) else value
-
-
-def _distinct(values: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(values))
