@@ -1,7 +1,11 @@
 """Matching changed records in process, beside linking everything in bulk.
 
-``python -m benchmarks.matching STORE-URL`` asks a store that was resolved how long a single change takes it: the
-customers and the model are its own, and what is written is rolled back.
+``python -m benchmarks.matching STORE-URL`` asks a store that was resolved how long a single change takes it, and a batch
+of changes: the customers and the model are its own, and what is written is rolled back. With ``--features FOLDER`` an
+empty store is filled first, with the customers of whom the folder has the features (Parquet files) and a model trained
+on them; that store is there to be measured, so what is written stays.
+
+Half of the changes are customers whose phone, e-mail or address changed, half are new records of such customers.
 """
 
 from __future__ import annotations
@@ -10,8 +14,9 @@ import argparse
 import random
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -26,7 +31,7 @@ from identity.model import Model, packaged_prior
 from identity.online import Change, Matched, Matcher, Pending
 from identity.packing import pack, pack_one, unpack_one
 from identity.records import create_records, database
-from store import bulk, matching, resolving
+from store import bulk, matching, models, resolving
 from store.engine import Store
 from store.engine import open as open_store
 from store.tables import feature
@@ -87,8 +92,8 @@ def _model(artefact: str) -> Model:
     return Model.from_json(Path(artefact).read_text(encoding="ascii"))
 
 
-def _matched(store: Store, model: Model, changes: list[Change]) -> Matched | Pending:
-    """Match changes as one transaction that leaves nothing."""
+def _matched(store: Store, model: Model, changes: list[Change], *, keep: bool = False) -> Matched | Pending:
+    """Match changes as one transaction, that leaves nothing unless it is to be kept."""
     found: Matched | Pending
     try:
         with store.write() as connection:
@@ -96,9 +101,11 @@ def _matched(store: Store, model: Model, changes: list[Change]) -> Matched | Pen
             found = Matcher(model, matching.Index(connection)).match(changes, at_most=at_most)
             if isinstance(found, Matched):
                 matching.apply(connection, found)
-            raise _RolledBack
+            if not keep:
+                raise _RolledBack
     except _RolledBack:
-        return found
+        pass
+    return found
 
 
 def _changes(store: Store, count: int) -> list[Change]:
@@ -138,14 +145,20 @@ def _fill(file: Path, frame: Path, artefact: Path) -> None:
     artefact.write_text(model.to_json(), encoding="ascii")
     store = open_store(f"sqlite:///{file}")
     store.migrate()
-    with gathered(computed, model) as records, store.write() as connection:
+    _keep(store, [computed], model)
+    store.close()
+
+
+def _keep(store: Store, frames: Iterable[pl.DataFrame], model: Model) -> None:
+    """Link records (their features), and keep what matching changes needs."""
+    with gathered(frames, model) as records, store.write() as connection:
         linked = records.link(pl.DataFrame(schema=DECISION_SCHEMA))
         matching.fill_keys(connection, records.keys(500_000))
         matching.fill_features(connection, map(pack, records.features()))
         matching.fill_edges(connection, [linked.edges])
     with store.write() as connection:
         connection.exec_driver_sql("ANALYZE")
-    store.close()
+    store.checkpoint()
 
 
 def _knowing_common_keys(computed: pl.DataFrame) -> Model:
@@ -157,38 +170,76 @@ def _knowing_common_keys(computed: pl.DataFrame) -> Model:
     return replace(packaged_prior(), common_keys=common)
 
 
-def _latencies(url: str, count: int) -> None:
-    """Print how long single changes take, and how many records batches match, on a store that was resolved."""
-    store = open_store(url)
+def _trained(store: Store, folder: Path) -> None:
+    """Fill an empty store with the customers of whom a folder has the features, and train a model on them."""
+    from identity.training import train  # noqa: PLC0415 -- Splink takes seconds to import
+
+    store.migrate()
+    with store.read() as connection:
+        if connection.scalar(select(feature.c.record_no).limit(1)) is not None:
+            raise SystemExit("the store holds records already: name an empty one to fill")
+    model = train(folder)
+    models.activate(store, model.version, model.to_json(), actor="benchmark", now=datetime.now(UTC))
+    _keep(store, map(pl.read_parquet, sorted(folder.glob("*.parquet"))), model)
+
+
+def _latencies(store: Store, count: int, *, keep: bool) -> None:
+    """Print how long single changes take, and how many records batches match."""
     model, _ = active_model(store)
+    with store.read() as connection:
+        size = connection.scalar(select(func.count()).select_from(feature))
+    print(f"among {size:,} records")
     changes = _changes(store, count)
-    _matched(store, model, changes[:BATCH])  # compiles statements and levels
-    for size in (1, BATCH):
-        wall, cpu, pending = [], [], 0
-        for start in range(0, len(changes), size):
-            began, worked = time.perf_counter(), time.process_time()
-            pending += isinstance(_matched(store, model, changes[start : start + size]), Pending)
-            wall.append((time.perf_counter() - began) * 1000)
-            cpu.append((time.process_time() - worked) * 1000)
-        print(f"{size} at a time, {len(changes)} records, {pending} pending: find, score, decide, read and write")
-        for clock, took in (("elapsed", wall), ("of the processor", cpu)):
-            rate = len(changes) / sum(took) * 1000
-            print(f"  {clock}: p50 {_share(took, 50):.2f} ms, p99 {_share(took, 99):.2f} ms, {rate:,.0f} records/s")
-    _print_features(store, [change.record_no for change in changes if change.record_no > 0])
-    store.close()
+    warming, changes = changes[: len(changes) // 4], changes[len(changes) // 4 :]
+    _matched(store, model, warming, keep=keep)  # compiles statements and levels
+    # Whatever stays is measured once only: half of the changes one by one, the other half in batches.
+    singles, batched = changes[::2], changes[1::2]
+    _print_matching(store, model, singles, 1, keep=keep)
+    seconds = _print_matching(store, model, batched, BATCH, keep=keep)
+    made = _features_of(store, [change.record_no for change in changes if change.record_no > 0])
+    if made is None:
+        print("the store has no contents to make features from")
+        return
+    one, many = made
+    print(f"features of one record, read and made: p50 {_share(one, 50):.2f} ms, p99 {_share(one, 99):.2f} ms")
+    print(f"{BATCH} at a time with their features: {1 / (seconds + many):,.0f} records/s of the processor")
 
 
-def _print_features(store: Store, records: list[int]) -> None:
-    """Print how long it takes to read the content of one record and to make its features, where the store has it."""
+def _print_matching(store: Store, model: Model, changes: list[Change], size: int, *, keep: bool) -> float:
+    """Print how long changes take, so many at a time; return the seconds of the processor that a record takes."""
+    wall, cpu, pending = [], [], 0
+    for start in range(0, len(changes), size):
+        began, worked = time.perf_counter(), time.process_time()
+        pending += isinstance(_matched(store, model, changes[start : start + size], keep=keep), Pending)
+        wall.append((time.perf_counter() - began) * 1000)
+        cpu.append((time.process_time() - worked) * 1000)
+    written = "kept" if keep else "rolled back"
+    print(
+        f"{size} at a time, {len(changes)} records, {pending} pending: find, score, decide, read and write ({written})"
+    )
+    for clock, took in (("elapsed", wall), ("of the processor", cpu)):
+        rate = len(changes) / sum(took) * 1000
+        print(f"  {clock}: p50 {_share(took, 50):.2f} ms, p99 {_share(took, 99):.2f} ms, {rate:,.0f} records/s")
+    return sum(cpu) / 1000 / len(changes)
+
+
+def _features_of(store: Store, records: list[int]) -> tuple[list[float], float] | None:
+    """Measure how long it takes to read the contents of records and to make their features.
+
+    Returns:
+        Milliseconds elapsed for one record, each time; seconds of the processor per record for many at once. None
+        where the store has no contents.
+    """
     took = []
     with store.read() as connection:
-        for record in records:
+        for record in records[:100]:
             began = time.perf_counter()
-            made = features.compute(resolving.parties(connection, pl.Series([record])))
-            if not made.is_empty():
-                took.append((time.perf_counter() - began) * 1000)
-    if took:
-        print(f"features of one record: p50 {_share(took, 50):.2f} ms, p99 {_share(took, 99):.2f} ms elapsed")
+            features.compute(resolving.parties(connection, pl.Series([record])))
+            took.append((time.perf_counter() - began) * 1000)
+        worked = time.process_time()
+        made = features.compute(resolving.parties(connection, pl.Series(records[:BATCH])))
+        worked = time.process_time() - worked
+    return (took, worked / made.height) if made.height else None
 
 
 def _share(took: list[float], percent: int) -> float:
@@ -198,7 +249,14 @@ def _share(took: list[float], percent: int) -> float:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="benchmarks.matching", description=__doc__)
-    parser.add_argument("store", help="URL of a store that was resolved")
-    parser.add_argument("--changes", type=int, default=1_000)
+    parser.add_argument("store", help="URL of a store that was resolved, or is to be filled")
+    parser.add_argument(
+        "--features", type=Path, metavar="FOLDER", help="with Parquet files: fill the empty store first"
+    )
+    parser.add_argument("--changes", type=int, default=6_000)
     wanted = parser.parse_args()
-    _latencies(wanted.store, wanted.changes)
+    opened = open_store(wanted.store)
+    if wanted.features:
+        _trained(opened, wanted.features)
+    _latencies(opened, wanted.changes, keep=bool(wanted.features))
+    opened.close()
