@@ -1,9 +1,9 @@
 """Matching changed records in process, beside linking everything in bulk.
 
-``python -m benchmarks.matching STORE-URL`` asks a store that was resolved how long a single change takes it, and a batch
-of changes: the customers and the model are its own, and what is written is rolled back. With ``--features FOLDER`` an
-empty store is filled first, with the customers of whom the folder has the features (Parquet files) and a model trained
-on them; that store is there to be measured, so what is written stays.
+``python -m benchmarks.matching STORE-URL`` asks a store that was resolved how long a single change takes it, and a
+batch of changes: the customers and the model are its own, and what is written is rolled back. With
+``--features FOLDER`` an empty store is filled first, with the customers of whom the folder has the features (Parquet
+files) and a model trained on them; that store is there to be measured, so what is written stays.
 
 Half of the changes are customers whose phone, e-mail or address changed, half are new records of such customers.
 """
@@ -112,7 +112,8 @@ def _changes(store: Store, count: int) -> list[Change]:
     """Change records at random: one takes another's phone, address or e-mail, or becomes a new record."""
     chance = random.Random(5)
     with store.read() as connection:
-        some = _some(connection, 3 * count, chance)  # of many neither has what the other is to take
+        last = connection.scalar(select(func.max(feature.c.record_no))) or 0
+        some = _some(connection, last, 3 * count, chance)  # of many neither has what the other is to take
     changes = []
     for (number, key, content), (_, _, other) in pairwise(some):
         mine, theirs = unpack_one(content), unpack_one(other)
@@ -121,12 +122,11 @@ def _changes(store: Store, count: int) -> list[Change]:
         now = pack_one(mine)
         if now != content:
             new = chance.random() < 0.5
-            changes.append(Change(-number if new else number, chance.getrandbits(62) if new else key, now))
+            changes.append(Change(last + number if new else number, chance.getrandbits(62) if new else key, now))
     return changes[:count]
 
 
-def _some(connection: Connection, count: int, chance: random.Random) -> list[tuple[int, int, str]]:
-    last = connection.scalar(select(func.max(feature.c.record_no))) or 0
+def _some(connection: Connection, last: int, count: int, chance: random.Random) -> list[tuple[int, int, str]]:
     wanted = chance.sample(range(1, last + 1), min(count, last))
     rows = bulk.frame(connection, select(feature).where(bulk.among(connection, feature.c.record_no, wanted))).rows()
     chance.shuffle(rows)
@@ -196,7 +196,7 @@ def _latencies(store: Store, count: int, *, keep: bool) -> None:
     singles, batched = changes[::2], changes[1::2]
     _print_matching(store, model, singles, 1, keep=keep)
     seconds = _print_matching(store, model, batched, BATCH, keep=keep)
-    made = _features_of(store, [change.record_no for change in changes if change.record_no > 0])
+    made = _features_of(store, [change.record_no for change in changes])
     if made is None:
         print("the store has no contents to make features from")
         return
@@ -213,10 +213,8 @@ def _print_matching(store: Store, model: Model, changes: list[Change], size: int
         pending += isinstance(_matched(store, model, changes[start : start + size], keep=keep), Pending)
         wall.append((time.perf_counter() - began) * 1000)
         cpu.append((time.process_time() - worked) * 1000)
-    written = "kept" if keep else "rolled back"
-    print(
-        f"{size} at a time, {len(changes)} records, {pending} pending: find, score, decide, read and write ({written})"
-    )
+    writing = "write" if keep else "write and roll back"
+    print(f"{size} at a time, {len(changes)} records, {pending} pending: find, score, decide, read and {writing}")
     for clock, took in (("elapsed", wall), ("of the processor", cpu)):
         rate = len(changes) / sum(took) * 1000
         print(f"  {clock}: p50 {_share(took, 50):.2f} ms, p99 {_share(took, 99):.2f} ms, {rate:,.0f} records/s")
@@ -232,14 +230,15 @@ def _features_of(store: Store, records: list[int]) -> tuple[list[float], float] 
     """
     took = []
     with store.read() as connection:
-        for record in records[:100]:
+        known = resolving.parties(connection, pl.Series(records))["record_no"].head(BATCH)
+        for record in known.head(100):
             began = time.perf_counter()
             features.compute(resolving.parties(connection, pl.Series([record])))
             took.append((time.perf_counter() - began) * 1000)
         worked = time.process_time()
-        made = features.compute(resolving.parties(connection, pl.Series(records[:BATCH])))
+        features.compute(resolving.parties(connection, known))
         worked = time.process_time() - worked
-    return (took, worked / made.height) if made.height else None
+    return None if known.is_empty() else (took, worked / known.len())
 
 
 def _share(took: list[float], percent: int) -> float:
@@ -250,9 +249,7 @@ def _share(took: list[float], percent: int) -> float:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="benchmarks.matching", description=__doc__)
     parser.add_argument("store", help="URL of a store that was resolved, or is to be filled")
-    parser.add_argument(
-        "--features", type=Path, metavar="FOLDER", help="with Parquet files: fill the empty store first"
-    )
+    parser.add_argument("--features", type=Path, metavar="FOLDER", help="of Parquet files to fill it with")
     parser.add_argument("--changes", type=int, default=6_000)
     wanted = parser.parse_args()
     opened = open_store(wanted.store)
