@@ -96,7 +96,7 @@ def find_model(store: Store, name: str | None) -> Model:
 
     Args:
         store: where models are kept.
-        name: its version; ``prior``, the one that comes with the software; a file that one was exported to; or None,
+        name: its version; ``prior`` for the one that comes with the software; a file that one was exported to; or None,
             the one in use.
 
     Raises:
@@ -105,7 +105,7 @@ def find_model(store: Store, name: str | None) -> Model:
     """
     if name is None:
         return active_model(store)[0]
-    if name == PRIOR:
+    if name in (PRIOR, packaged_prior().version):
         return packaged_prior()
     artefact = models.artefact(store, name)
     if artefact is None and Path(name).is_file():

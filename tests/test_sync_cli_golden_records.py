@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from estates import EstateFolder, frame, members
+from households import CRM, SHOP, deliver
 from sqlalchemy import select
-from test_sync_explain import COLUMNS, CRM, MAPPING, SHOP
 from typer.testing import CliRunner, Result
 
 from store import leases, tables
@@ -20,9 +20,7 @@ from sync.cli import command_line
 def folder(tmp_path: Path) -> Iterator[EstateFolder]:
     """One system is resolved, the other has landed since."""
     estate = EstateFolder(tmp_path)
-    for source, rows in (("crm", CRM), ("shop", SHOP)):
-        estate.describe(MAPPING.format(source=source))
-        estate.deliver(f"data/{source}.csv", rows, COLUMNS)
+    deliver(estate)
     estate.sync("crm")
     estate.resolve()
     estate.sync("shop")

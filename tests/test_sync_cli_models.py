@@ -167,6 +167,11 @@ def test_two_models_are_compared_by_their_weights_and_by_what_they_decide(folder
     assert differences(packaged_prior(), packaged_prior()) == []
 
 
+def test_the_prior_is_found_by_its_version_too(folder: EstateFolder) -> None:
+    shown = voeg(folder, "show", packaged_prior().version, "--json")
+    assert shown.exit_code == 0 and shown.stdout == voeg(folder, "show", "prior", "--json").stdout
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [

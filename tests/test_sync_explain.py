@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from estates import EstateFolder, Row, decide, frame, members
+from estates import EstateFolder, decide, frame
+from households import COLUMNS, CRM, HOME, SASKIA, SHOP, deliver, entity
 from sqlalchemy import select
 
 from foundation.errors import NotFound, VoegError
@@ -20,84 +21,12 @@ from sync.explain import Explainer
 from sync.rehearse import rehearse
 from sync.resolve import model_in_use
 
-MAPPING = """
-version: 1
-source: {source}
-system: {source}
-mode: snapshot
-timezone: UTC
-max_vanished: 1.0
-read: {{adapter: files, format: csv, path: data/{source}.csv}}
-records:
-  - kind: party
-    key: id
-    fields:
-      party_type: type
-      given_name: given
-      family_name: name
-      organisation_name: company
-      birth_date: {{from: born, do: [{{parse_date: ["%Y-%m-%d"]}}]}}
-      addresses: [{{kind: {{constant: home}}, street: street, house_number: number, postcode: postcode, city: city}}]
-      phones: [{{number: phone}}]
-      emails: [{{address: email}}]
-      identifiers: [{{type: {{constant: national_id}}, value: nid}}]
-"""
-COLUMNS = (
-    *(
-        "id",
-        "type",
-        "given",
-        "name",
-        "company",
-        "born",
-        "street",
-        "number",
-        "postcode",
-        "city",
-        "phone",
-        "email",
-        "nid",
-    ),
-)
-HOME: Row = {"street": "Dorpsstraat", "number": "4", "postcode": "1234 AB", "city": "Wijchen", "phone": "+31201112233"}
-SASKIA: Row = {"type": "person", "given": "Saskia", "name": "Terpstra", "born": "1971-03-14", "phone": "+31612345678"}
-FATHER: Row = {"type": "person", "given": "Jan", "name": "Smit", "born": "1950-02-11", **HOME}
-SON: Row = {**FATHER, "born": "1981-07-30"}
-EITHER: Row = {**FATHER, "born": None, "email": "jan.smit@example.org"}
-BAKER: Row = {"type": "person", "given": "Bram", "name": "Bakker", "phone": "+31102223344", "email": "bram@example.org"}
-BAKERY: Row = {
-    "type": "organisation",
-    "company": "Bakkerij Bakker",
-    "phone": "+31102223344",
-    "email": "bram@example.org",
-}
-NAMESAKE: Row = {"type": "person", "given": "Piet", "name": "Bos", "born": "1990-09-09", "phone": "+31613131313"}
-
-CRM: list[Row] = [
-    {"id": "saskia", **SASKIA},
-    {"id": "father", **FATHER},
-    {"id": "son", **SON},
-    {"id": "baker", **BAKER},
-    {"id": "bakery", **BAKERY},
-    {"id": "one bos", **NAMESAKE, "nid": "111222333"},
-    {"id": "hermit", "type": "person", "given": "Odulphus", "name": "Kluizenaar"},
-]
-SHOP: list[Row] = [
-    {"id": "saskia/2", **SASKIA, "given": "Sas", "email": "saskia@example.org"},
-    {"id": "father", **FATHER, "email": "jan.smit@example.org"},
-    {"id": "son", **SON},
-    {"id": "either", **EITHER},
-    {"id": "other bos", **NAMESAKE, "given": "Klaas", "born": "1961-01-02", "nid": "987654321"},
-]
-
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EstateFolder]:
     """An estate that is resolved: with a family of namesakes, a contradicted id, a baker and his bakery."""
     estate = EstateFolder(tmp_path_factory.mktemp("explain"))
-    for source, rows in (("crm", CRM), ("shop", SHOP)):
-        estate.describe(MAPPING.format(source=source))
-        estate.deliver(f"data/{source}.csv", rows, COLUMNS)
+    deliver(estate)
     estate.run()
     yield estate
     estate.close()
@@ -111,11 +40,6 @@ def explainer(folder: EstateFolder) -> Explainer:
 def explainer_of(folder: EstateFolder) -> Explainer:
     model, _ = model_in_use(folder.store, folder.here.settings.identity, folder.here.duplicate_free)
     return Explainer(folder.store, model, region="NL")
-
-
-def entity(folder: EstateFolder, record: str) -> str:
-    source, _, key = record.partition("/")
-    return next(str(number) for number, records in members(folder.store).items() if (source, key) in records)
 
 
 # Why ------------------------------------------------------------------------------------------------------------
@@ -279,9 +203,7 @@ def test_how_of_a_single_record(folder: EstateFolder, explainer: Explainer) -> N
 def changing(tmp_path: Path) -> Iterator[EstateFolder]:
     """An estate of its own, to change."""
     estate = EstateFolder(tmp_path)
-    for source, rows in (("crm", CRM), ("shop", SHOP)):
-        estate.describe(MAPPING.format(source=source))
-        estate.deliver(f"data/{source}.csv", rows, COLUMNS)
+    deliver(estate)
     estate.run()
     yield estate
     estate.close()

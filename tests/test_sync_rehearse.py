@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from estates import EstateFolder, Row, decide, frame, members, partition
+from households import COLUMNS, mapping
 from sqlalchemy import select
 from typer.testing import CliRunner, Result
 
@@ -18,29 +19,13 @@ from sync.cli import command_line
 from sync.rehearse import Rehearsal, rehearse
 from sync.resolve import with_settings
 
-MAPPING = """
-version: 1
-source: {source}
-system: {source}
-mode: snapshot
-max_vanished: 1.0
-read: {{adapter: files, format: csv, path: data/{source}.csv}}
-records:
-  - kind: party
-    key: id
-    fields:
-      party_type: {{constant: person}}
-      given_name: given
-      family_name: name
-      birth_date: {{from: born, do: [{{parse_date: ["%Y-%m-%d"]}}]}}
-      phones: [{{kind: {{constant: mobile}}, number: phone}}]
-      emails: [{{address: email}}]
-"""
 SASKIA: Row = {
-    "given": "Saskia", "name": "Terpstra", "born": "1971-03-14", "phone": "+31612345678", "email": "s@example.org",
+    "type": "person", "given": "Saskia", "name": "Terpstra", "born": "1971-03-14", "phone": "+31612345678",
+    "email": "s@example.org",
 }  # fmt: skip
 WOUTER: Row = {
-    "given": "Wouter", "name": "Hoekzema", "born": "1958-11-30", "phone": "+31687654321", "email": "w@example.org",
+    "type": "person", "given": "Wouter", "name": "Hoekzema", "born": "1958-11-30", "phone": "+31687654321",
+    "email": "w@example.org",
 }  # fmt: skip
 
 
@@ -48,9 +33,9 @@ WOUTER: Row = {
 def estate(tmp_path: Path) -> EstateFolder:
     folder = EstateFolder(tmp_path)
     for source in ("crm", "shop"):
-        folder.describe(MAPPING.format(source=source))
-    folder.deliver("data/crm.csv", [{"id": "1", **SASKIA}, {"id": "2", **WOUTER}])
-    folder.deliver("data/shop.csv", [{"id": "a", **SASKIA}, {"id": "b", **WOUTER}])
+        folder.describe(mapping(source))
+    folder.deliver("data/crm.csv", [{"id": "1", **SASKIA}, {"id": "2", **WOUTER}], COLUMNS)
+    folder.deliver("data/shop.csv", [{"id": "a", **SASKIA}, {"id": "b", **WOUTER}], COLUMNS)
     return folder
 
 
@@ -114,14 +99,14 @@ def test_a_rehearsal_writes_nothing_and_resolving_does_what_it_told(estate: Esta
 
 def test_a_customer_who_would_gain_a_record_changes(estate: EstateFolder) -> None:
     estate.run()
-    estate.deliver("data/shop.csv", [{"id": "a", **SASKIA}, {"id": "b", **WOUTER}, {"id": "c", **SASKIA}])
+    estate.deliver("data/shop.csv", [{"id": "a", **SASKIA}, {"id": "b", **WOUTER}, {"id": "c", **SASKIA}], COLUMNS)
     estate.sync()
     told = tried(estate)
     assert (told.changed, told.moved, told.merged, told.split, told.created) == (1, 0, 0, 0, 0)
 
 
 def test_samples_are_the_largest_and_as_many_as_asked_for(estate: EstateFolder) -> None:
-    estate.deliver("data/crm.csv", [{"id": str(n), **SASKIA} for n in range(3)] + [{"id": "9", **WOUTER}])
+    estate.deliver("data/crm.csv", [{"id": str(n), **SASKIA} for n in range(3)] + [{"id": "9", **WOUTER}], COLUMNS)
     estate.run()
     told = tried(estate, link=200.0, samples=1)
     assert told.split == 2
@@ -184,11 +169,11 @@ def test_the_command_refuses_what_it_cannot_try(estate: EstateFolder) -> None:
 
 
 def test_a_mapping_that_breaks_says_what_it_said(estate: EstateFolder) -> None:
-    estate.describe(MAPPING.format(source="crm").replace("mode:", "duplicate_free: true\nmode:"))
+    estate.describe(mapping("crm").replace("mode:", "duplicate_free: true\nmode:"))
     estate.run()
     assert estate.here.duplicate_free == {"crm"}
-    estate.describe(MAPPING.format(source="crm") + "oops: 1\n")
+    estate.describe(mapping("crm") + "oops: 1\n")
     assert estate.here.duplicate_free == {"crm"}
     assert estate.resolve().idle
-    estate.describe(MAPPING.format(source="crm"))
+    estate.describe(mapping("crm"))
     assert estate.here.duplicate_free == frozenset()

@@ -9,6 +9,8 @@ from typing import Any
 import polars as pl
 import pytest
 from estates import EstateFolder, Row, members
+from households import COLUMNS as PARTY
+from households import mapping
 
 from foundation.errors import NotFound
 from identity.model import Model
@@ -19,27 +21,7 @@ from sync.export import Format
 from sync.relate import Related
 from sync.resolve import model_in_use
 
-MAPPING = """
-version: 1
-source: crm
-system: crm
-mode: snapshot
-timezone: UTC
-max_vanished: 1.0
-read: {adapter: files, format: csv, path: data/crm.csv}
-records:
-  - kind: party
-    key: id
-    fields:
-      party_type: type
-      given_name: given
-      family_name: name
-      organisation_name: company
-      birth_date: {from: born, do: [{parse_date: ["%Y-%m-%d"]}]}
-      addresses: [{kind: {constant: home}, street: street, house_number: number, postcode: postcode, city: city}]
-      phones: [{number: phone}]
-      emails: [{address: email}]
-      identifiers: [{type: {constant: customer_number}, value: id}]
+RELATIONSHIPS = """\
   - kind: relationship
     key: [id, payer]
     when: {from: payer, is_null: false}
@@ -57,10 +39,8 @@ records:
       other_source: {constant: crm}
       other_record_id: guardian
 """
-COLUMNS = (
-    *("id", "type", "given", "name", "company", "born", "street", "number", "postcode", "city", "phone", "email"),
-    *("payer", "guardian"),
-)
+COLUMNS = (*PARTY, "payer", "guardian")
+MAPPING = mapping("crm", identifier="customer_number", number="id") + RELATIONSHIPS
 HOME: Row = {"type": "person", "street": "Dorpsstraat", "number": "4", "postcode": "1234 AB", "city": "Wijchen"}
 FLAT: Row = {**HOME, "number": "8", "phone": "+31205550000"}
 GIVEN = [

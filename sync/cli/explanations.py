@@ -69,7 +69,11 @@ def why(
     estate: EstateOption = HERE,
     as_json: JsonOption = False,
 ) -> None:
-    """Explain what speaks for two being one customer, and against it: every comparison, in words and in bits."""
+    """Explain what speaks for two being one customer, and against it: every comparison, in words and in bits.
+
+    With --json: "format", the two sides "a" and "b", whether they are "together", the "verdict" on the "strongest" pair
+    with its "evidence", all "pairs", the weight "between" the two as a whole, "decisions" and "notes"; weights in bits.
+    """
     found = _explainer(estate).why(a, b)
     if as_json:
         print_json(explained.why(found, sensitive=sensitive))
@@ -92,7 +96,10 @@ def why_not(
     estate: EstateOption = HERE,
     as_json: JsonOption = False,
 ) -> None:
-    """Explain what keeps two apart: blocking, a veto, a threshold, a contradiction or a decision."""
+    """Explain what keeps two apart: blocking, a veto, a threshold, a contradiction or a decision.
+
+    With --json: what "why" tells, and the "reasons", the decisive one first, and the blocking "keys" in common.
+    """
     found = _explainer(estate).why_not(a, b)
     if as_json:
         print_json(explained.why_not(found, sensitive=sensitive))
@@ -109,7 +116,7 @@ def why_not(
             print_table("Blocking keys in common", ("key", "what it does", "records"), keys)
         else:
             out.print("No blocking key in common")
-    _print_why(found.why, sensitive=sensitive)
+        _print_why(found.why, sensitive=sensitive)
 
 
 @reports_errors
@@ -119,7 +126,11 @@ def how(
     estate: EstateOption = HERE,
     as_json: JsonOption = False,
 ) -> None:
-    """Explain how a customer was put together: in which order, by what, and what a higher threshold takes apart."""
+    """Explain how a customer was put together: in which order, by what, and what a higher threshold takes apart.
+
+    With --json: "format", "id", "records", "link_threshold", the "steps", each with its "weight" and "strongest" pair,
+    the "falls", of which the first is the weakest link, "decisions" and "notes"; weights in bits.
+    """
     found = _explainer(estate).how(customer)
     if as_json:
         print_json(explained.how(found, sensitive=sensitive))
