@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from estates import EstateFolder, decide
-from households import FATHER, SASKIA, deliver, entity
+from households import COLUMNS, FATHER, SASKIA, deliver, entity, mapping
+from rich.cells import cell_len
 from typer.testing import CliRunner, Result
 
-from sync.cli import command_line
+from sync.cli import command_line, console
 
 VALUES = [
     value for person in (SASKIA, FATHER) for name, value in person.items() if value and name not in ("type", "number")
@@ -105,6 +107,45 @@ def test_how_tells_the_order_the_weakest_link_and_the_thresholds(folder: EstateF
     assert "With a higher link threshold" in shown and " | " in shown
     decided = voeg(folder, "how", entity(folder, "crm/hermit")).stdout
     assert "decided" in decided and "asked them" in decided and "weakest" not in decided
+
+
+LONG = {
+    "type": "person", "given": "Жанна-Łucja", "name": "漢字 van der Oudenhoven-Achterberg", "born": "1971-03-14",
+    "street": "Burgemeester van der Oudermeulenstraat", "number": "1234", "postcode": "1234 AB", "city": "Wijchen",
+    "phone": "+31612345678", "email": "zhanna.lucja.van.der.oudenhoven-achterberg@mail.example.org",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def far(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EstateFolder]:
+    """An estate of people with long names in other scripts, and long keys."""
+    estate = EstateFolder(tmp_path_factory.mktemp("far"))
+    for source in ("crm", "shop"):
+        estate.describe(mapping(source))
+        people = [{"id": f"klant/ключ-{source}-{number}", **LONG, "nid": number} for number in ("111222333", None)]
+        estate.deliver(f"data/{source}.csv", people, COLUMNS)
+    estate.run()
+    yield estate
+    estate.close()
+
+
+@pytest.mark.parametrize("width", [80, 119, 120, 139, 140, 179, 180, 240])
+@pytest.mark.parametrize("sensitive", [(), ("--sensitive",)])
+def test_screens_fit_and_break_neither_names_nor_bars(
+    width: int, sensitive: tuple[str, ...], far: EstateFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console.out, "_width", width)
+    one, other = "crm/klant/ключ-crm-111222333", "shop/klant/ключ-shop-None"
+    why = voeg(far, "why", one, other, *sensitive).stdout
+    how = voeg(far, "how", entity(far, one), *sensitive).stdout
+    for shown in (why, how):
+        assert max(map(cell_len, shown.splitlines())) <= width
+        assert one in shown and other in shown
+    bars = [line for line in why.splitlines() if set(line) & {"█", "▒"}]
+    assert bool(bars) == (width >= (180 if sensitive else 140))
+    assert all(re.search(r"[+-]\d+\.\d\d +[█▒]+ *$", line) for line in bars)
+    if sensitive and width == 240:  # a word that is wider than its column is broken
+        assert LONG["email"] in why
 
 
 def test_what_is_not_there_is_one_line_and_exit_code_1(folder: EstateFolder) -> None:
