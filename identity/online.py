@@ -14,6 +14,7 @@ functions as in bulk: the result is that of linking everything anew.
 from __future__ import annotations
 
 import gc
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,7 +28,7 @@ from identity import blocking, clustering, components, packing
 from identity.linking import MUST_LINK, NEVER_LINK
 from identity.model import Model
 from identity.packing import LISTS
-from identity.scoring import Found, Record, scorer
+from identity.scoring import Found, Record, scorer, unsigned
 
 Pair = tuple[int, int]
 
@@ -172,23 +173,25 @@ class Matcher:
         records.load({other for one in candidates for others in one.others.values() for other in others})
         new: dict[Pair, Found] = {}
         done: set[int] = set()
-        for one in candidates:
-            number, record = one.record_no, records[one.record_no]
+        contents = records.contents
+        for number, groups in candidates:
+            record = records[number]
             done.add(number)
             score_apart = self._scorer(record.party_type).against(record, self._model.review_threshold)
-            for apart, others in one.others.items():
+            for apart, others in groups.items():
                 score = score_apart(apart)
                 for other in others:
-                    if other not in done and (found := score(records.content(other))):
+                    if other not in done and (found := score(contents[other])):
                         new[(number, other) if number < other else (other, number)] = found
         return _Edges(dirty, old, new)
 
     def _decide(self, records: _Records, groups: _Groups) -> tuple[list[Placed], list[Conflict]]:
         """Cut the groups into clusters."""
-        placed: list[Placed] = []
+        agreed = groups.agreed()
+        placed = [placed for group in agreed for placed in _whole(group, records)]
         conflicts = groups.crossed_decisions()
         by_type: dict[str, list[int]] = {}
-        for number in groups.concerned():
+        for number in groups.concerned(groups.members.difference(*agreed)):
             by_type.setdefault(records[number].party_type, []).append(number)
         for party_type, chosen in by_type.items():
             evidence = self._scorer(party_type).evidence
@@ -219,6 +222,14 @@ class Matcher:
         return placed, conflicts
 
 
+def _whole(group: Collection[int], records: _Records) -> Iterator[Placed]:
+    """Yield the places of records that are one cluster."""
+    keys = {number: records.key(number) for number in group}
+    smallest = min(keys, key=lambda number: (keys[number], number))
+    for number, key in keys.items():
+        yield Placed(number, smallest, key)
+
+
 @contextmanager
 def _uncollected() -> Iterator[None]:
     """Keep the garbage collector from running meanwhile.
@@ -247,47 +258,43 @@ class _Records:
         stored = {number: (key, content) for number, key, content in index.features(numbers)}
         self.before = {number: Record(content, key, model) for number, (key, content) in stored.items()}
         self.gone = {change.record_no for change in changes if change.content is None}
-        self._rows: dict[int, tuple[int, str] | None] = dict.fromkeys(self.gone)  # key and content
+        self.contents: dict[int, str] = {}
+        """The packed features of every loaded record that lives."""
+        self._keys: dict[int, int] = {}  # of the same, signed
+        self._met = set(numbers)
         self._read: dict[int, Record] = {}  # of few records that are met the features are looked at one by one
         self.altered: list[int] = []  # with other features, new, or gone
         self.written: list[tuple[int, int, str]] = []  # record_no, key, content: of those that live
         for number, key, content in ((change.record_no, change.key, change.content) for change in changes):
-            now = None if content is None else (key, content)
-            self._rows[number] = now
-            if stored.get(number) != now:
+            if content is not None:
+                self.contents[number], self._keys[number] = content, key
+            if stored.get(number) != (None if content is None else (key, content)):
                 self.altered.append(number)
                 if content is not None:
                     self.written.append((number, key, content))
 
     def __contains__(self, number: int) -> bool:
         """Whether a loaded record lives."""
-        return self._rows.get(number) is not None
+        return number in self.contents
 
     def __getitem__(self, number: int) -> Record:
         """Return a loaded record that lives."""
         record = self._read.get(number)
         if record is None:
-            row = self._rows[number]
-            if row is None:
-                raise KeyError(number)
-            key, content = row
-            record = self._read[number] = Record(content, key, self._model)
+            record = self._read[number] = Record(self.contents[number], self._keys[number], self._model)
         return record
 
-    def content(self, number: int) -> str:
-        """Return the packed features of a loaded record that lives."""
-        row = self._rows[number]
-        if row is None:
-            raise KeyError(number)
-        return row[1]
+    def key(self, number: int) -> int:
+        """Return the key, unsigned, of a loaded record that lives."""
+        return unsigned(self._keys[number])
 
     def load(self, numbers: Collection[int]) -> None:
         """Read the records that weren't met yet."""
-        missing = set(numbers).difference(self._rows)
+        missing = set(numbers).difference(self._met)
         if missing:
-            self._rows.update(dict.fromkeys(missing))
+            self._met |= missing
             for number, key, content in self._index.features(list(missing)):
-                self._rows[number] = key, content
+                self.contents[number], self._keys[number] = content, key
 
 
 class _Own(NamedTuple):
@@ -314,16 +321,16 @@ class _Keys:
         self._records = records
         self._of: dict[int, _Own] = {}  # by live record
         self._ceiling: dict[int, int] = {}  # of every key met
-        self._holders: dict[int, set[int]] = {}  # of every key met; none of one that makes no candidates
-        self._taken: dict[int, set[int]] = {}
-        self._given: dict[int, set[int]] = {}
+        self._holders: dict[int, Collection[int]] = {}  # of every key met; none of one that makes no candidates
+        self._taken: defaultdict[int, set[int]] = defaultdict(set)
+        self._given: defaultdict[int, set[int]] = defaultdict(set)
         for number in records.altered:
             old = self._own(records.before[number]).keys if number in records.before else set()
             now = self._own_of(number).keys if number in records else set()
             for key in old - now:
-                self._taken.setdefault(key, set()).add(number)
+                self._taken[key].add(number)
             for key in now - old:
-                self._given.setdefault(key, set()).add(number)
+                self._given[key].add(number)
         self.crossing: set[int] = set()
         """Records that are not altered, but have a key that begins or ceases to make candidates."""
         self._meet(self._ceiling)
@@ -353,17 +360,18 @@ class _Keys:
         apart: list[str] = []
         sharing: dict[int, tuple[str, ...]] = {}
         for name, keys in own.of_lists.items():
-            if all(holders[key] for key in keys):  # each makes candidates: who isn't among them doesn't share it
+            some = [holders[key] for key in keys]
+            if all(some):  # each makes candidates: who isn't among them doesn't share it
                 apart.append(name)
-                for other in set[int]().union(*[holders[key] for key in keys]):
+                for other in set[int]().union(*some):
                     sharing[other] = (*sharing.get(other, ()), name)
         sharing.pop(number, None)
         groups: dict[tuple[str, ...], list[int]] = {}
         for other, names in sharing.items():
             groups.setdefault(names, []).append(other)
         found: dict[frozenset[str], Collection[int]] = {frozenset(apart): others.difference(sharing)}
-        for names, some in groups.items():
-            found[frozenset(apart).difference(names)] = some
+        for names, sharers in groups.items():
+            found[frozenset(apart).difference(names)] = sharers
         return _Candidates(number, found)
 
     def _own_of(self, number: int) -> _Own:
@@ -377,9 +385,7 @@ class _Keys:
         party_type = record.party_type
         by_rule = blocking.keys(record, party_type)
         for rule, hashes in by_rule.items():
-            ceiling = _CEILINGS[rule]
-            for key in hashes:
-                self._ceiling[key] = ceiling
+            self._ceiling.update(dict.fromkeys(hashes, _CEILINGS[rule]))
             found.update(hashes)
         common = found & self._common
         of_lists = {name: by_rule.get(rule, []) for rule, name in _OF_LISTS[party_type].items()}
@@ -393,15 +399,14 @@ class _Keys:
         most = max(_CEILINGS.values()) + len(self._records.altered) + 1
         stored = dict(self._index.holders([key for key in keys if key not in self._common], most))
         for key in keys:
-            after = before = set(stored.get(key, ()))
-            if key in self._taken:
-                after = after - self._taken[key]
-            if key in self._given:
-                after = after | self._given[key]
-            is_over = len(after) > self._ceiling[key]
-            if is_over != (len(before) > self._ceiling[key]):
-                self.crossing |= before | after
-            self._holders[key] = set() if is_over else after
+            before = stored.get(key, ())
+            after: Collection[int] = before
+            ceiling = self._ceiling[key]
+            if key in self._taken or key in self._given:
+                after = set(before).difference(self._taken.get(key, ())).union(self._given.get(key, ()))
+                if (len(after) > ceiling) != (len(before) > ceiling):
+                    self.crossing.update(before, after)
+            self._holders[key] = () if len(after) > ceiling else after
 
 
 class _Edges(NamedTuple):
@@ -437,12 +442,60 @@ class _Groups:
                 return False
         return True
 
-    def concerned(self) -> set[int]:
-        """Return the members, and the records that a veto keeps from being linked with them."""
-        linking = (pair for pair, (weight, _) in self._between.items() if weight >= self._threshold)
-        outside = {number for pair in linking for number in pair}
+    def agreed(self) -> list[list[int]]:
+        """Return the groups of members that are one cluster at sight: everything that is known of them agrees.
+
+        They are those that ``clustering`` takes whole without weighing anything: nobody decided on a record, no veto
+        keeps one from being linked, and every two are a pair that doesn't speak against it.
+        """
+        groups = self._connected()
+        group_of = {number: place for place, group in enumerate(groups) for number in group}
+        agreeing = [0] * len(groups)
+        doubtful = {group_of[number] for a, b, _ in self._decisions for number in (a, b) if number in group_of}
+        for (a, b), (weight, veto) in self._between.items():
+            place = group_of.get(a)
+            if veto:
+                if weight >= self._threshold:
+                    doubtful.update(group_of[number] for number in (a, b) if number in group_of)
+            elif weight >= 0 and place is not None and place == group_of.get(b):
+                agreeing[place] += 1
+        return [
+            group
+            for place, group in enumerate(groups)
+            if place not in doubtful
+            and agreeing[place] == len(group) * (len(group) - 1) // 2
+            and len(group) <= clustering.LARGE
+        ]
+
+    def _connected(self) -> list[list[int]]:
+        """Return the members, those that links connect together."""
+        linked: dict[int, list[int]] = {number: [] for number in self.members}
+        for (a, b), found in self._between.items():
+            if self._is_link(found):
+                linked[a].append(b)
+                linked[b].append(a)
+        groups = []
+        while linked:
+            number, others = linked.popitem()
+            group = [number]
+            while others:
+                other = others.pop()
+                if other in linked:
+                    group.append(other)
+                    others += linked.pop(other)
+            groups.append(group)
+        return groups
+
+    def concerned(self, members: set[int]) -> set[int]:
+        """Return members, and the records that a veto keeps from being linked with them."""
+        outside = {
+            number
+            for (a, b), (weight, _) in self._between.items()
+            if weight >= self._threshold and (a in members or b in members)
+            for number in (a, b)
+        }
         self._records.load(outside)
-        return self.members | outside
+        return members | outside
 
     def edges_among(self, chosen: Sequence[int]) -> clustering.Edges:
         """Return the edges of these records, named by their position."""

@@ -44,7 +44,7 @@ class Record(dict[str, Value]):
     def __init__(self, content: str, key: int, model: Model) -> None:
         """Take packed features, and the record's key with its bits as a signed number."""
         super().__init__()
-        self.key = key & _KEY_BITS
+        self.key = unsigned(key)
         self._texts = packing.fields(content)
         self._model = model
 
@@ -75,6 +75,11 @@ class Record(dict[str, Value]):
             return None
         table = self._model.frequencies[name]
         return table.surprise.get(value, table.unseen)
+
+
+def unsigned(key: int) -> int:
+    """Return a key of which the bits are a signed number."""
+    return key & _KEY_BITS
 
 
 def _telling(value: Value, generic: Collection[str]) -> Value:
