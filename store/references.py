@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import polars as pl
@@ -15,6 +14,7 @@ from sqlalchemy import (
     case,
     func,
     literal,
+    not_,
     or_,
     select,
     text,
@@ -36,9 +36,6 @@ _CROSSWALK = tables.crosswalk
 ATTACH_ROWS = 5_000
 """References attached in one transaction."""
 
-LOOK_ROWS = 50_000
-"""References looked at by one query."""
-
 
 def lock(connection: Connection) -> None:
     """Keep others from writing references until the transaction ends; call it before anything else is written.
@@ -59,7 +56,8 @@ def point(connection: Connection, rows: pl.DataFrame, *, look: bool) -> pl.DataF
     """Set the references of satellites, attach those that name a live source record, and return what was set.
 
     ``rows``: record_no, source_no, record_id, identifier_type, identifier_value. With ``look`` false (a first
-    load, when there is no index to look with) all of them wait for ``attach``.
+    load, when there is no index to look with) all of them wait for ``attach``. Those by identifier are attached too,
+    but returned as waiting: their parties are queued here.
     """
     found = pl.DataFrame(schema={"source_no": pl.Int64, "record_id": pl.String, "party_no": pl.Int64})
     if look:
@@ -75,6 +73,9 @@ def point(connection: Connection, rows: pl.DataFrame, *, look: bool) -> pl.DataF
         state=pl.when(pl.col("party_no").is_null()).then(pl.lit("pending")).otherwise(pl.lit("attached"))
     )
     bulk.upsert(connection, _REFERENCE, pointed)
+    by_identifier = rows.filter(pl.col("identifier_type").is_not_null())["record_no"]
+    if look and not by_identifier.is_empty():
+        _settle(connection, bulk.among(connection, _REFERENCE.c.record_no, by_identifier))
     return pointed
 
 
@@ -95,60 +96,64 @@ def part(connection: Connection, record_nos: pl.Series) -> None:
     connection.execute(update(_REFERENCE).where(theirs).values(party_no=None, state="pending"))
 
 
-def index(connection: Connection, before: pl.DataFrame, after: pl.DataFrame) -> None:
-    """Bring the identifiers of parties from what they were to what they are.
+def index(connection: Connection, before: pl.DataFrame, after: pl.DataFrame, *, look: bool) -> None:
+    """Bring the identifiers of parties from what they were to what they are, and with them who is attached by them.
 
     Both frames: record_no, identifiers:List(Struct{type, value}); a party that is new stands in ``after`` only,
-    one that is gone in ``before`` only.
+    one that is gone in ``before`` only. For ``look`` see ``point``.
     """
     old, new = _identifiers(before), _identifiers(after)
     on = ["type", "value", "record_no"]
-    bulk.delete(connection, _KEY, old.join(new, on=on, how="anti"))
-    bulk.insert(connection, _KEY, new.join(old, on=on, how="anti"))
+    gone, come = old.join(new, on=on, how="anti"), new.join(old, on=on, how="anti")
+    bulk.delete(connection, _KEY, gone)
+    bulk.insert(connection, _KEY, come)
+    if look:
+        _settle_naming(connection, pl.concat([gone, come]))
 
 
-def attach(store: Store, held: Held | None = None, *, parties: pl.Series | None = None) -> int:
-    """Look again at references that may be attached otherwise than they should; return how many changed.
+def follow(connection: Connection, parties: pl.Series) -> None:
+    """Attach the satellites that name an identifier of these parties as they should be, now that the parties moved.
 
-    A reference by identifier is attached when exactly one live party record has the identifier, or when all
-    that have it belong to one entity; it is ambiguous when they belong to several. Identity may not be known
-    yet: call it before resolving, and again when the crosswalk changed. The parties concerned are queued.
-
-    Args:
-        store: where they are.
-        held: the lease under which to write.
-        parties: the parties that landed or moved since the last time: only references that wait, are attached to one
-            of them, or name an identifier of theirs are looked at. None: all references, also those by key.
+    A reference by identifier is attached when exactly one live party record has the identifier, or when all that have
+    it belong to one entity; it is ambiguous when they belong to several. While some of them are of no entity yet, it
+    stays where it is. The parties that gain or lose a satellite are queued.
     """
+    named = records.contents(connection, parties)
+    identifiers = decode(named["content"], Kind.PARTY, ["identifiers"])
+    _settle_naming(connection, _identifiers(named.select("record_no").hstack(identifiers)))
+
+
+def attach(store: Store, held: Held | None = None) -> int:
+    """Look at all references again, as ``follow`` and ``welcome`` do, and return how many changed.
+
+    After a first load none was looked at; when everything was linked anew, everybody may have moved.
+    """
+    with store.write(held) as connection:
+        lock(connection)  # whoever looked at a reference before everybody moved is done with it now
     changed = 0
     with store.read() as reader:
-        for statement in (_by_key(), _by_identifier()) if parties is None else _concerning(reader, parties):
+        for statement in (_by_key(), _by_identifier()):
             for part in bulk.frames(reader, statement, ATTACH_ROWS):
-                _write(store, part, held)
+                with store.write(held) as connection:
+                    lock(connection)
+                    _write(connection, part)
                 changed += part.height
     return changed
 
 
-def _concerning(connection: Connection, parties: pl.Series) -> Iterator[Select[Any]]:
-    """Yield what finds those references by identifier that these parties, or nobody yet, may have to do with."""
-    waiting = _REFERENCE.c.identifier_type.is_not(None) & _REFERENCE.c.party_no.is_(None)
-    named = records.contents(connection, parties)
-    held = _identifiers(named.select("record_no").hstack(decode(named["content"], Kind.PARTY, ["identifiers"])))
-    conditions = (
-        waiting,
-        bulk.among(connection, _REFERENCE.c.party_no, parties) & _REFERENCE.c.identifier_type.is_not(None),
-        bulk.among(connection, _REFERENCE.c.identifier_type, held["type"].unique())
-        & bulk.among(connection, _REFERENCE.c.identifier_value, held["value"].unique()),
-    )
-    numbers = [bulk.frame(connection, select(_REFERENCE.c.record_no).where(each))["record_no"] for each in conditions]
-    concerned = pl.concat(numbers).unique().sort()
-    for start in range(0, concerned.len(), LOOK_ROWS):
-        yield _by_identifier(bulk.among(connection, _REFERENCE.c.record_no, concerned[start : start + LOOK_ROWS]))
+def _settle_naming(connection: Connection, identifiers: pl.DataFrame) -> None:
+    """Look at the references that name one of these identifiers (type, value)."""
+    for (type_,), some in identifiers.group_by("type"):
+        named = bulk.among(connection, _REFERENCE.c.identifier_value, some["value"].unique())
+        _settle(connection, (_REFERENCE.c.identifier_type == type_) & named)
 
 
-def _write(store: Store, changes: pl.DataFrame, held: Held | None) -> None:
-    with store.write(held) as connection:
-        lock(connection)
+def _settle(connection: Connection, concerned: ColumnElement[bool]) -> None:
+    _write(connection, bulk.frame(connection, _by_identifier(concerned)))
+
+
+def _write(connection: Connection, changes: pl.DataFrame) -> None:
+    if not changes.is_empty():
         bulk.update(connection, _REFERENCE, changes.drop("before"), key=["record_no"])
         work.add(connection, pl.concat([changes["party_no"], changes["before"]]))
 
@@ -213,6 +218,7 @@ def _by_identifier(among: ColumnElement[bool] | None = None) -> Select[Any]:
             func.min(_KEY.c.record_no).label("first"),
             func.count(_CROSSWALK.c.entity_id).label("resolved"),
             func.count(_CROSSWALK.c.entity_id.distinct()).label("entities"),
+            func.count(case((_KEY.c.record_no == _REFERENCE.c.party_no, 1))).label("held"),
         )
         .outerjoin_from(
             _REFERENCE,
@@ -230,6 +236,7 @@ def _by_identifier(among: ColumnElement[bool] | None = None) -> Select[Any]:
         (is_one, "attached"), (c.resolved < c.parties, "pending"), (c.entities > 1, "ambiguous"), else_="pending"
     )
     party = case((is_one, c.first))
+    stays = and_(c.resolved < c.parties, c.held > 0)
     return select(c.record_no, party.label("party_no"), state.label("state"), c.before).where(
-        or_(c.before.is_distinct_from(party), c.state_before != state)
+        or_(c.before.is_distinct_from(party), c.state_before != state), not_(stays)
     )

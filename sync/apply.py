@@ -263,8 +263,9 @@ def _with_since(changed: pl.DataFrame, before: pl.DataFrame, kind: Kind, now: da
 
 def _follow_parties(connection: Connection, landing: Landing, before: pl.DataFrame, rows: pl.DataFrame) -> None:
     """Keep the identifiers of parties, let their satellites find them, and queue them."""
-    references.index(connection, _identifiers(before), rows.select("record_no", "identifiers"))
-    if not landing.loading:
+    look = not landing.loading
+    references.index(connection, _identifiers(before), rows.select("record_no", "identifiers"), look=look)
+    if look:
         references.welcome(connection, rows["record_no"])
     work.add(connection, rows["record_no"])
 
@@ -290,7 +291,7 @@ def _delete(connection: Connection, landing: Landing, kind: Kind, rows: pl.DataF
     """Turn vanished records into tombstones, and queue the parties concerned."""
     if kind is Kind.PARTY:
         gone = records.contents(connection, rows["record_no"])
-        references.index(connection, _identifiers(gone), _identifiers(gone.clear()))
+        references.index(connection, _identifiers(gone), _identifiers(gone.clear()), look=True)
         references.part(connection, rows["record_no"])
         work.add(connection, rows["record_no"])
     else:

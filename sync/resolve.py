@@ -118,8 +118,8 @@ def resolve(
     report = Resolved(model=model.version, prior=prior)
     with store.read() as connection:
         standing = _look(connection, rules, now)
-    references.attach(store, parties=standing.queue["record_no"].unique() if standing.few(model, settings) else None)
-    stage("resolving", None)
+    if not (standing.size and standing.few(model, settings)):  # after a first load no reference was looked at
+        references.attach(store)
     with leases.hold(store, "resolve", patience=PATIENCE, waiting=partial(_say_waiting, stage)) as held:
         with store.read() as connection:
             standing = _look(connection, rules, now)
@@ -131,16 +131,15 @@ def resolve(
         run = _Run(
             store=store, held=held, rules=rules, model=model, actor=actor, report=report, stage=stage, advance=advance
         )
-        touched = None
         if standing.few(model, settings):
-            touched = run.match(standing)
+            run.match(standing)
         else:
             run.link(standing, engine)
+            references.attach(store, held)
         with store.write(held) as connection:
             resolving.finish(connection, made_with, model.duplicate_free)
             report.records, report.entities = resolving.size(connection), resolving.active(connection)
         report.outgrown = outgrown(model, report.records)
-        references.attach(store, held, parties=touched)
     log.info(
         "resolved", records=report.records, entities=report.entities, anew=report.anew, changes=report.changes,
         events=report.events,
@@ -214,11 +213,8 @@ def _resolve_one(
         return Waits.ANEW
     report = Resolved(model=model.version, prior=False)
     run = _Run(store=store, held=held, rules=rules, model=model, actor=actor, report=report)
-    touched = run.match_batch(queue, now=moment, at_most=at_most)
-    if isinstance(touched, Pending):
-        return Waits.CROWDED
-    references.attach(store, held, parties=touched)
-    return None
+    decided = run.match_batch(queue, now=moment, at_most=at_most)
+    return Waits.CROWDED if isinstance(decided, Pending) else None
 
 
 def model_in_use(
@@ -330,27 +326,20 @@ class _Run:
 
     # A few changes ---------------------------------------------------------------------------------------------
 
-    def match(self, standing: _Standing) -> pl.Series:
-        """Match what waits, batch by batch, then compute again the golden records that fall due.
-
-        Returns:
-            All records of which the entity was decided.
-        """
+    def match(self, standing: _Standing) -> None:
+        """Match what waits, batch by batch, then compute again the golden records that fall due."""
         now = standing.now
-        touched = [standing.queue["record_no"]]
         self.stage("changes", self.report.changes)
         for batch in _batches(standing.queue):
-            found = self.match_batch(batch, now=now, at_most=None)
-            touched += [] if isinstance(found, Pending) else [found]
+            self.match_batch(batch, now=now, at_most=None)
             now += timedelta(microseconds=1)  # see resolving.moment
             self.advance(batch["record_no"].n_unique())
         if not standing.due.is_empty():
             with self.store.read() as connection:
                 members = resolving.clusters_of(connection, standing.due)
             self.write(plan(members, unmoved(members), standing.queue.clear(), standing.due), now=now)
-        return pl.concat(touched).unique()
 
-    def match_batch(self, queue: pl.DataFrame, *, now: datetime, at_most: int | None) -> pl.Series | Pending:
+    def match_batch(self, queue: pl.DataFrame, *, now: datetime, at_most: int | None) -> Pending | None:
         """Match the records of some queue entries, and write all that follows in one transaction.
 
         Args:
@@ -359,8 +348,7 @@ class _Run:
             at_most: see ``Matcher.match``.
 
         Returns:
-            The records of which the entities were decided. Pending, when too much hangs together: then nothing was
-            written.
+            Pending, when too much hangs together: then nothing was written.
         """
         with self.report.timed("who is who"), self.store.read() as connection:
             found = _match(connection, self.model, queue["record_no"].unique(), at_most)
@@ -373,12 +361,14 @@ class _Run:
             written = list(changes(self.store, changing, changing.affected, self.rules, now=now, size=whole))
         touched = pl.concat([queue["record_no"], found.old["record_no"]]).unique()
         with self.report.timed("write"), self.store.write(self.held) as connection:
+            references.lock(connection)
             bulk.allocate(connection, "entity", found.assignment.next_id - found.next_id)
             matching.apply(connection, found.matched)
             for change in written:
                 resolving.write(connection, change, now=now, actor=self.actor)
                 self.count(change.events)
             work.done(connection, queue["seq"])  # also of parties that were gone before they had an entity
+            references.follow(connection, touched)
             steward.refresh(
                 connection,
                 model=self.model,
@@ -386,7 +376,7 @@ class _Run:
                 actor=self.actor,
                 records=pl.concat([touched, _ends(found.matched)]).unique(),
             )
-        return touched
+        return None
 
     def count(self, events: pl.DataFrame) -> None:
         """Add events to the report."""

@@ -331,31 +331,63 @@ def test_a_deleted_satellite_queues_its_party(landed: Landed) -> None:
 
 def test_a_reference_by_identifier_waits_for_identity_where_several_have_it(landed: Landed) -> None:
     landed(mapping(CONTRACTS), [{"id": "c", "number": "77", "name": "Energy"}])
-    assert references.attach(landed.store) == 0
+    assert landed.reference("c") == ("pending", None)
     landed(mapping(CRM), [{"id": "1", "name": "A", "number": "77"}, {"id": "2", "name": "B", "number": "78"}])
-    landed.take_work()
-    assert references.attach(landed.store) == 1
     assert landed.reference("c") == ("attached", "1")
-    assert landed.take_work() == {"1"}
-    assert references.attach(landed.store) == 0
+    landed.take_work()
+    landed(mapping(CONTRACTS), [{"id": "c", "number": "78", "name": "Energy"}])
+    assert landed.reference("c") == ("attached", "2")
+    assert landed.take_work() == {"1", "2"}
+    landed(mapping(CONTRACTS), [{"id": "c", "number": "77", "name": "Energy"}])
 
     landed(mapping(CRM), [{"id": "1", "name": "A", "number": "77"}, {"id": "2", "name": "B", "number": "77"}])
-    references.attach(landed.store)
-    assert landed.reference("c") == ("pending", None)  # who is who is not known yet
+    assert landed.reference("c") == ("attached", "1")  # who is who is not known yet: it stays …
+    landed(mapping(CONTRACTS), [{"id": n, "number": "77", "name": "Energy"} for n in ("c", "d")])
+    assert landed.reference("d") == ("pending", None)  # … or waits
+    assert references.attach(landed.store) == 0
 
     def resolve(first: int, second: int) -> tuple[str, str | None]:
         numbers = [landed.record(key)["record_no"] for key in "12"]
         found = pl.DataFrame({"record_no": numbers, "entity_id": [first, second], "since": [NOW, NOW]})
         with landed.store.write() as connection:
             bulk.upsert(connection, tables.crosswalk, found)
-        references.attach(landed.store)
+            references.follow(connection, pl.Series(numbers[:1]))
+        assert references.attach(landed.store) == 0  # to look at all finds no more
+        assert landed.reference("c") == landed.reference("d")
         return landed.reference("c")
 
     assert resolve(5, 5) == ("attached", "1")
     assert resolve(5, 6) == ("ambiguous", None)
+    landed.take_work()
     landed(mapping(CRM), [{"id": "1", "name": "A", "number": "77"}, {"id": "2", "name": "B"}])
-    references.attach(landed.store)
     assert landed.reference("c") == ("attached", "1")
+    assert landed.take_work() == {"1", "2"}
+    landed(mapping(CRM), [{"id": "2", "name": "B", "number": "77"}], accept=True)
+    assert landed.reference("c") == ("attached", "2")
+    assert references.attach(landed.store) == 0
+
+
+def test_references_that_wait_cost_a_change_nothing(tmp_path: Path, empty_store: bytes) -> None:
+    """What landed with a number that nobody has may wait for ever."""
+    (tmp_path / "v.db").write_bytes(empty_store)
+    landed = Landed(open_store(f"sqlite:///{tmp_path / 'v.db'}"))
+    landed(mapping(CRM), [{"id": str(n), "name": "A", "number": f"K{n}"} for n in range(2_000)])
+    landed(mapping(CONTRACTS), [{"id": str(n), "number": f"nobody {n}", "name": "Energy"} for n in range(2_000)])
+    with landed.store.write() as connection:
+        connection.exec_driver_sql("ANALYZE")
+    statements: list[str] = []
+    one = pl.Series([landed.record("7")["record_no"]], dtype=pl.Int64)
+    with landed.store.write() as connection:
+        driver: Any = connection.connection.driver_connection
+        driver.set_trace_callback(statements.append)
+        references.follow(connection, one)
+        driver.set_trace_callback(None)
+        for text_ in statements:
+            plan = [row[3] for row in driver.execute(f"EXPLAIN QUERY PLAN {text_}")]
+            scanned = [step.split()[1] for step in plan if step.startswith("SCAN")]
+            assert {*scanned} <= {"anon_1", "anon_2", "json_each"}, (text_, plan)
+    assert len(statements) == 2  # what it has, and who names that
+    landed.store.close()
 
 
 def test_a_first_load_lands_the_same(landed: Landed) -> None:

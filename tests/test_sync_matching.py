@@ -265,6 +265,31 @@ def test_what_hangs_on_a_number_follows_who_has_it(
     assert golden(estate.store) == before
 
 
+def test_a_contract_stays_while_a_record_with_its_number_comes(fresh: Callable[[], Estate]) -> None:
+    estate = fresh()
+    estate.tell([(("crm", "1"), (*SASKIA, "N1"))])
+    estate.sign(["N1"])
+    estate.resolve()
+    assert "contracts" in str(golden(estate.store))
+    said = len(outbox(estate.store))
+    estate.tell([(("shop", "1"), (*SASKIA, "N1"))])
+    estate.match()
+    assert len(partition(estate.store)) == 1
+    assert "contracts" in str(golden(estate.store))
+    assert len(outbox(estate.store)) == said  # nothing about the customer is another
+    assert frame(estate.store, select(tables.work)).is_empty()
+
+
+def test_a_first_load_into_a_store_that_was_resolved_empty_attaches_everything(fresh: Callable[[], Estate]) -> None:
+    estate = fresh()
+    estate.resolve()
+    with estate.store.first_load():
+        estate.sign(["N1"])
+        estate.tell([(("crm", "1"), (*SASKIA, "N1"))])
+    estate.match()
+    assert "contracts" in str(golden(estate.store))
+
+
 def test_the_cut_into_batches_changes_nothing(fresh: Callable[[], Estate], monkeypatch: pytest.MonkeyPatch) -> None:
     people = (SASKIA, SANNE, WOUTER, WOUT)
     before = [((source, str(n)), people[(n + place) % 4]) for place, source in enumerate(SOURCES) for n in range(8)]
