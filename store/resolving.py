@@ -40,7 +40,7 @@ from store.tables import (
 PARTY_ROWS = 50_000
 """Parties decoded at a time: some 100 MB."""
 
-_MODEL, _RULES = "resolved_with_model", "resolved_with_rules"
+_MODEL, _CODE, _RULES = "resolved_with_model", "resolved_with_code", "resolved_with_rules"
 _DUPLICATE_FREE = "resolved_with_duplicate_free"
 
 
@@ -49,6 +49,7 @@ class MadeWith:
     """What entities and golden records were last made with, completely; None before the first time."""
 
     model: str | None  # version of the model, which the matcher's tables are of; None too while those are filled
+    code: str | None  # release of the matching code, which they are of too
     rules: str | None  # digest of the survivorship rules
 
 
@@ -159,9 +160,9 @@ def decisions(connection: Connection) -> pl.DataFrame:
 
 def made_with(connection: Connection) -> MadeWith:
     """Return what entities and golden records were last made with, completely."""
-    found = connection.execute(select(state.c.key, state.c.value).where(state.c.key.in_((_MODEL, _RULES))))
+    found = connection.execute(select(state.c.key, state.c.value).where(state.c.key.in_((_MODEL, _CODE, _RULES))))
     kept = {row.key: row.value for row in found}
-    return MadeWith(model=kept.get(_MODEL), rules=kept.get(_RULES))
+    return MadeWith(model=kept.get(_MODEL), code=kept.get(_CODE), rules=kept.get(_RULES))
 
 
 def duplicate_free(connection: Connection) -> frozenset[str]:
@@ -262,8 +263,8 @@ def begin_anew(connection: Connection) -> None:
 def finish(connection: Connection, made_with: MadeWith, duplicate_free: Iterable[str]) -> None:
     """Say with what everything was made completely, and which sources were taken to have a customer once."""
     values = {
-        "key": [_MODEL, _RULES, _DUPLICATE_FREE],
-        "value": [made_with.model, made_with.rules, json.dumps(sorted(duplicate_free))],
+        "key": [_MODEL, _CODE, _RULES, _DUPLICATE_FREE],
+        "value": [made_with.model, made_with.code, made_with.rules, json.dumps(sorted(duplicate_free))],
     }
     bulk.upsert(connection, state, pl.DataFrame(values))
 

@@ -23,7 +23,7 @@ from sqlalchemy import Connection
 
 from foundation.settings import IdentitySettings
 from golden.rules import Rules
-from identity import features, online
+from identity import features, online, release
 from identity.assignment import RETIRED_SCHEMA, Assignment, assign, unmoved
 from identity.linking import CLUSTER_SCHEMA
 from identity.model import BIT, Model
@@ -123,7 +123,7 @@ def resolve(
     with leases.hold(store, "resolve", patience=PATIENCE, waiting=partial(_say_waiting, stage)) as held:
         with store.read() as connection:
             standing = _look(connection, rules, now)
-        made_with = MadeWith(model=model.version, rules=rules.digest)
+        made_with = _making_with(model, rules)
         if standing.queue.is_empty() and standing.due.is_empty() and standing.made_with == made_with:
             return report
         report.idle = False
@@ -184,7 +184,7 @@ def resolve_one(
 
     Returns:
         Pending, with nothing written, when too much hangs together, when another process is resolving, or when what is
-        kept for matching is not of this model and these rules.
+        kept for matching is not of this model, this program and these rules.
 
     Raises:
         StoreError: the store is gone.
@@ -204,7 +204,7 @@ def _resolve_one(
     store: Store, held: Held, rules: Rules, model: Model, record_no: int, *, actor: str, now: datetime, at_most: int
 ) -> Waits | None:
     with store.read() as connection:  # only now: whoever had the lease may have resolved by another model
-        up_to_date = resolving.made_with(connection) == MadeWith(model=model.version, rules=rules.digest)
+        up_to_date = resolving.made_with(connection) == _making_with(model, rules)
         queue = work.of(connection, record_no)
         moment = resolving.moment(connection, now)
     if queue.is_empty():
@@ -246,10 +246,14 @@ class _Standing:
     now: datetime  # the time of what changes
 
     def few(self, model: Model, settings: IdentitySettings) -> bool:
-        """Whether what waits can be matched: against what is kept for this model, and quicker than linking anew."""
+        """Whether what waits can be matched: by what is kept of this model and code, and quicker than linking anew."""
         waiting = self.queue["record_no"].n_unique()
         small = waiting <= max(BATCH_RECORDS, settings.few_changes * self.size)
-        return small and self.made_with.model == model.version
+        return small and (self.made_with.model, self.made_with.code) == (model.version, release.digest())
+
+
+def _making_with(model: Model, rules: Rules) -> MadeWith:
+    return MadeWith(model=model.version, code=release.digest(), rules=rules.digest)
 
 
 def _look(connection: Connection, rules: Rules, now: datetime) -> _Standing:

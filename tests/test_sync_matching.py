@@ -25,6 +25,7 @@ from foundation.document import parse
 from foundation.errors import StoreError
 from foundation.settings import IdentitySettings
 from golden.rules import Rules
+from identity import release
 from identity.model import packaged_prior
 from store import leases, references, tables
 from store.engine import Held, Store
@@ -395,6 +396,22 @@ def test_much_that_changed_is_linked_anew(fresh: Callable[[], Estate], monkeypat
     assert not estate.resolve(settings=few).anew
     estate.tell([(("desk", str(n)), WOUTER) for n in range(5)])
     assert estate.resolve(settings=few).anew
+
+
+def test_a_release_that_matches_otherwise_links_everything_anew(
+    fresh: Callable[[], Estate], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is kept was made by the code of before: its keys never meet those that are new."""
+    estate = fresh()
+    estate.tell([(("crm", "1"), SASKIA), (("crm", "2"), WOUTER)])
+    estate.resolve()
+    kept = estate.kept()["feature"]
+    monkeypatch.setattr(release, "digest", lambda: "another")
+    estate.tell([(("shop", "1"), SASKIA)])
+    assert one(estate, ("shop", "1")) == Decided(entity_id=None, waits=Waits.ANEW)
+    assert estate.resolve().anew
+    assert estate.kept()["feature"][:2] == kept
+    assert estate.resolve().idle
 
 
 def test_other_thresholds_link_everything_anew(fresh: Callable[[], Estate]) -> None:
