@@ -31,7 +31,7 @@ from store.tables import (
     work,
 )
 
-MUST_LINK, NEVER_LINK = "must_link", "never_link"
+MUST_LINK, NEVER_LINK = "must_link", "never_link"  # as identity.linking has them, which this room does not know
 ENTITY_RECORDS: Final = 100_000
 """Records of entities read at once: some 50 MB."""
 

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from foundation.errors import NotFound
+from identity import linking
 from store import bulk, stewarding, tables
 from store.engine import Store
 from store.engine import open as open_store
@@ -147,6 +148,11 @@ def test_what_is_gone_at_its_source_has_no_content(store: Store) -> None:
     with store.write() as connection:
         land(connection, 1, deleted=True)
         assert stewarding.contents(connection, (1,)) == {}
+
+
+def test_what_binds_is_called_as_the_matcher_calls_it() -> None:
+    """The two rooms do not know each other; what one writes, the other obeys."""
+    assert (MUST_LINK, NEVER_LINK) == (linking.MUST_LINK, linking.NEVER_LINK)
 
 
 def test_what_touches_a_record_is_found_by_index(tmp_path: Path, empty_store: bytes) -> None:
