@@ -95,6 +95,8 @@ def test_a_task_shows_both_sides_and_masks_what_is_sensitive(estate: EstateFolde
     shown = voeg(estate, "tasks", "show", number).stdout
     assert "crm/1" in shown and "shop/9" in shown and "Terpstra" in shown and "+31201234567" in shown
     assert NATIONAL_ID not in shown and "…333" in shown
+    fields = [line.split()[0].partition("[")[0] for line in shown.partition("What they say")[2].splitlines()[2:8]]
+    assert fields == ["given_name", "family_name", "birth_date", "addresses", "phones", "emails"]
     assert "birth date" in shown and "together" in shown and "enough to ask a steward" in shown
     assert NATIONAL_ID in voeg(estate, "tasks", "show", number, "--sensitive").stdout
     document = json.loads(voeg(estate, "tasks", "show", number, "--json").stdout)

@@ -95,7 +95,7 @@ def _in_a_sentence(rehearsal: Rehearsal) -> str:
 def _print_samples(title: str, whole: str, samples: tuple[Sample, ...]) -> None:
     if samples:
         rows = [(_id(each.entity_id), str(each.records), bits(each.weight), _parts(each.parts)) for each in samples]
-        print_table(title, (whole, "records", "bits of the strongest pair between", "parts"), rows)
+        print_table(title, (whole, "records", "strongest pair, bits", "parts"), rows)
 
 
 def _parts(parts: tuple[Part, ...]) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 import typer
 
+from canonical_model import schema
 from foundation.errors import VoegError
 from identity.explanation import respect
 from identity.model import BIT
@@ -48,6 +49,8 @@ REASONS: Final[Mapping[str, str]] = {
     Reason.RAISED: "somebody asked",
 }
 """Why a question is asked, in words."""
+
+_FIELDS: Final = tuple(schema.content_schema(schema.Kind.PARTY))
 
 FORMAT: Final = 1
 """Of what ``--json`` prints. Raised when a field changes its meaning or goes; a new field changes nothing."""
@@ -237,7 +240,7 @@ def _print_sides(shown: Shown) -> None:
         if side is None:
             note(f"{record} is gone: its source does not have it any more")
     paths = [path for path in dict.fromkeys([*one, *other]) if path != "party_type" or one.get(path) != other.get(path)]
-    rows = [(path, one.get(path), other.get(path)) for path in sorted(paths, key=_place([*one, *other]))]
+    rows = [(path, one.get(path), other.get(path)) for path in sorted(paths, key=_place)]
     print_table("What they say", ("field", str(shown.task.a), str(shown.task.b)), rows)
 
 
@@ -279,10 +282,10 @@ def _print_evidence(why: Why, task: Task) -> None:
         note(f"what keeps them apart: voeg customer why-not {task.a} {task.b}")
 
 
-def _place(paths: list[str]) -> Callable[[str], tuple[int, str]]:
-    """Return the order of fields: as they come, the elements of a list together."""
-    fields = [path.partition("[")[0] for path in paths]
-    return lambda path: (fields.index(path.partition("[")[0]), path)
+def _place(path: str) -> tuple[int, str]:
+    """Return where a field stands: in the order of the canonical model, the elements of a list together."""
+    field = path.partition("[")[0]
+    return _FIELDS.index(field) if field in _FIELDS else len(_FIELDS), path
 
 
 def _customers(task: Task, apart: str) -> str:
