@@ -73,9 +73,8 @@ def point(connection: Connection, rows: pl.DataFrame, *, look: bool) -> pl.DataF
         state=pl.when(pl.col("party_no").is_null()).then(pl.lit("pending")).otherwise(pl.lit("attached"))
     )
     bulk.upsert(connection, _REFERENCE, pointed)
-    by_identifier = rows.filter(pl.col("identifier_type").is_not_null())["record_no"]
-    if look and not by_identifier.is_empty():
-        _settle(connection, bulk.among(connection, _REFERENCE.c.record_no, by_identifier))
+    if look:
+        _settle(connection, rows.drop_nulls("identifier_type")["record_no"])
     return pointed
 
 
@@ -143,13 +142,20 @@ def attach(store: Store, held: Held | None = None) -> int:
 
 def _settle_naming(connection: Connection, identifiers: pl.DataFrame) -> None:
     """Look at the references that name one of these identifiers (type, value)."""
+    found = []
     for (type_,), some in identifiers.group_by("type"):
         named = bulk.among(connection, _REFERENCE.c.identifier_value, some["value"].unique())
-        _settle(connection, (_REFERENCE.c.identifier_type == type_) & named)
+        naming = select(_REFERENCE.c.record_no).where(_REFERENCE.c.identifier_type == type_, named)
+        found.append(bulk.frame(connection, naming)["record_no"])
+    if found:
+        _settle(connection, pl.concat(found).unique())
 
 
-def _settle(connection: Connection, concerned: ColumnElement[bool]) -> None:
-    _write(connection, bulk.frame(connection, _by_identifier(concerned)))
+def _settle(connection: Connection, record_nos: pl.Series) -> None:
+    """Attach references by identifier as they should be."""
+    if not record_nos.is_empty():  # of most changes it is
+        concerned = bulk.among(connection, _REFERENCE.c.record_no, record_nos)
+        _write(connection, bulk.frame(connection, _by_identifier(concerned)))
 
 
 def _write(connection: Connection, changes: pl.DataFrame) -> None:
