@@ -166,7 +166,7 @@ def _knowing_common_keys(computed: pl.DataFrame) -> Model:
     rules = blocking.RULES["person"]
     with database() as connection:
         create_records(connection, computed.with_columns(i=pl.int_range(pl.len(), dtype=pl.Int32)), packaged_prior())
-        common = blocking.common_keys(connection, blocking.create_keys(connection, "record", rules), rules)
+        common = blocking.common_keys(connection, "record", rules)
     return replace(packaged_prior(), common_keys=common)
 
 

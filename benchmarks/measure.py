@@ -114,8 +114,12 @@ def _compared(name: str, unit: str, sides: tuple[Measured, Measured], by: Counte
     return Comparison(name=name, unit=unit, stage=stage, floor=floor, by=by)
 
 
-def measure(side: Side) -> Measured:
-    """Run one side once, in a fresh process with one thread per library."""
+def measure(side: Side, *, limit: float | None = None) -> Measured:
+    """Run one side once, in a fresh process with one thread per library.
+
+    Raises:
+        subprocess.TimeoutExpired: it took more than ``limit`` seconds, and was ended.
+    """
     one_thread = dict.fromkeys(("POLARS_MAX_THREADS", "OMP_NUM_THREADS", "RAYON_NUM_THREADS"), "1")
     command = [sys.executable, "-m", "benchmarks.measure", side.prepare]
     answer = subprocess.run(
@@ -125,6 +129,7 @@ def measure(side: Side) -> Measured:
         stdout=subprocess.PIPE,
         text=True,
         check=True,
+        timeout=limit,
     )
     return Measured(**json.loads(answer.stdout.splitlines()[-1]))
 

@@ -1,107 +1,185 @@
 """Training a model, beside Splink's default training of the same comparisons on the same records.
 
-Splink's side begins with a table of the records as linking compares them, and ends with u and m. Ours begins with the
-features as they are in files, and ends with the whole model: generic values, frequencies, common keys, priors too.
+*Splink's default training* is what its tutorial does, in its order and with its defaults, all records given:
 
-``python -m benchmarks.training FOLDER`` measures both once on features of one's own: a folder of Parquet files.
+1. ``estimate_probability_two_random_records_match`` by three deterministic rules (``CERTAIN``) and a recall;
+2. ``compute_tf_table`` for every feature of which the model keeps how rare its values are. The comparisons do not
+   declare the term frequencies: expectation maximisation would take longer if they did;
+3. ``estimate_u_using_random_sampling`` with its default of 1e6 pairs;
+4. ``estimate_parameters_using_expectation_maximisation`` once for every pass that ours has: those of
+   ``identity.training.PASSES`` that have enough pairs.
+
+Splink's side begins with a table of the records as linking compares them, which is made before and not counted. Ours
+begins with the features as they are in files and ends with the whole model: generic values, genders of names, common
+keys, relatives and priors too, which Splink has no counterpart of. Splink may take all memory that there is.
+
+``python -m benchmarks.training FOLDER …`` measures both once, each in a process of its own, on features of one's own:
+folders of Parquet files. Splink is stopped after ``--limit`` seconds; then what it had done is told.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import asdict
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 import polars as pl
+import pyarrow.dataset as ds
+from rich.console import Console
+from rich.table import Table
 from splink import DuckDBAPI, Linker, SettingsCreator
 
 from benchmarks import parties
-from benchmarks.measure import Absent, Comparison, Side, Work, compare
+from benchmarks.measure import Absent, Comparison, Measured, Side, Work, compare, measure
 from identity import features, training
 from identity.comparison import COMPARISONS
 from identity.counting import ENOUGH_VALUES
 from identity.model import packaged_prior
-from identity.records import create_records, database
+from identity.records import database, registered, view
 
 CUSTOMERS = 30_000
 """Each in two systems, of which one has mistyped every seventh birth date."""
-SPLINK_PAIRS = 1e6
-"""Random pairs for u: the default."""
+PIECE = 100_000
+"""Records at a time, when Splink's table is made."""
+CERTAIN = {
+    "person": (
+        "l.given = r.given AND l.family = r.family AND l.birth_date = r.birth_date",
+        "l.given = r.given AND l.birth_date = r.birth_date AND l.postcodes[1] = r.postcodes[1]",
+        "l.given = r.given AND l.emails[1] = r.emails[1]",
+    ),
+    "organisation": (
+        "l.registrations[1] = r.registrations[1]",
+        "l.organisation = r.organisation AND l.postcodes[1] = r.postcodes[1]",
+        "l.organisation = r.organisation AND l.phones[1] = r.phones[1]",
+    ),
+}
+"""Rules of pairs that are nearly surely one party, for the share of such pairs among all."""
+RECALL = 0.7
+"""Of these rules, as in Splink's tutorial: it costs nothing and moves nothing that takes time."""
 
 
 def run(folder: Path) -> Iterator[Comparison | Absent]:
     """Make customers that are in two systems, and train on them."""
-    _make(folder)
-    yield _compare(folder, rounds=1)
+    records = folder / "features"
+    records.mkdir()
+    _make(records)
+    ours, splink = _sides(records, folder / "steps.json")
+    yield compare("training / Splink's default", "records", stage=ours, floor=splink, rounds=1)
 
 
-def _compare(folder: Path, *, rounds: int) -> Comparison:
-    arguments = {"folder": str(folder)}
-    return compare(
-        "training / Splink's default",
-        "records",
-        stage=Side(prepare="benchmarks.training:stage", arguments=arguments),
-        floor=Side(prepare="benchmarks.training:floor", arguments=arguments),
-        rounds=rounds,
+def _sides(records: Path, steps: Path) -> tuple[Side, Side]:
+    folder = {"folder": str(records)}
+    return (
+        Side(prepare="benchmarks.training:stage", arguments=folder),
+        Side(prepare="benchmarks.training:floor", arguments=folder | {"steps": str(steps)}),
     )
 
 
 def stage(folder: str) -> Work:
     """Train from files."""
-    records = pl.scan_parquet(f"{folder}/*.parquet").select(pl.len()).collect().item()
+    records = _records(folder)
 
     def work() -> int:
         training.train(Path(folder))
-        return int(records)
+        return records
 
     return work
 
 
-def floor(folder: str) -> Work:
-    """Train u and m as Splink's defaults would: every pair of every pass. The tables of records are made before."""
-    frame = pl.read_parquet(f"{folder}/*.parquet").sort("key")
+def floor(folder: str, steps: str) -> Work:
+    """Train as Splink's defaults would; the tables of records are made before.
+
+    Args:
+        folder: with the features.
+        steps: file that keeps the CPU-seconds of each step that is done.
+    """
+    records = _records(folder)
+    open_databases = ExitStack()
     tables = {}
-    open_databases = ExitStack()  # closed with the process
     for party_type in COMPARISONS:
-        records = frame.filter(pl.col("party_type") == party_type)
-        if records.height < training.ENOUGH_RECORDS:
-            continue
-        tables[party_type] = open_databases.enter_context(database())
-        numbered = records.with_row_index("i").with_columns(pl.col("i").cast(pl.Int32), random=True)
-        create_records(tables[party_type], numbered, packaged_prior())
+        connection = open_databases.enter_context(database())
+        if _create_table(connection, Path(folder), party_type) >= training.ENOUGH_RECORDS:
+            tables[party_type] = connection
+    spent: dict[str, float] = {}
+
+    def timed(step: str, work: Callable[[], object]) -> None:
+        before = time.process_time()
+        work()
+        spent[step] = spent.get(step, 0.0) + time.process_time() - before
+        Path(steps).write_text(json.dumps(spent), encoding="ascii")
 
     def work() -> int:
-        for party_type, connection in tables.items():
-            _by_splink(connection, party_type)
-        open_databases.close()
-        return frame.height
+        with open_databases:
+            for party_type, connection in tables.items():
+                _by_splink(connection, party_type, timed)
+        return records
 
     return work
 
 
-def _by_splink(connection: duckdb.DuckDBPyConnection, party_type: str) -> None:
-    records = _count(connection, "true")
-    telling = training.telling(connection, COMPARISONS[party_type], records)
-    told = [one for one in COMPARISONS[party_type] if telling[one.name] >= ENOUGH_VALUES]
+def _records(folder: str) -> int:
+    count = pl.scan_parquet(f"{folder}/*.parquet").select(pl.len()).collect().item()
+    return int(count)
+
+
+def _create_table(connection: duckdb.DuckDBPyConnection, folder: Path, party_type: str) -> int:
+    """Make the table ``record`` of the records of a party type as linking compares them; returns how many there are."""
+    connection.execute("RESET memory_limit")
+    seen = view(packaged_prior())
+    count = 0
+    of_type = ds.field("party_type") == party_type
+    for batch in ds.dataset(folder, format="parquet").to_batches(batch_size=PIECE, filter=of_type):
+        rows = seen(pl.DataFrame(pl.from_arrow(batch)))
+        numbers = pl.int_range(count, count + rows.height, dtype=pl.Int32, eager=True)
+        with registered(connection, row_frame=rows.with_columns(i=numbers)):
+            made = "INSERT INTO record" if count else "CREATE TABLE record AS"
+            connection.execute(f"{made} FROM row_frame")
+        count += rows.height
+    return count
+
+
+def _by_splink(
+    connection: duckdb.DuckDBPyConnection, party_type: str, timed: Callable[[str, Callable[[], object]], None]
+) -> None:
+    compared = [one for one in COMPARISONS[party_type] if _telling(connection, one.name, party_type) >= ENOUGH_VALUES]
+    counted = {level.frequency for one in compared for level in one.levels if level.frequency}
     with training.quiet():
         linker = Linker(
             DuckDBAPI(connection=connection).register("record"),
             SettingsCreator(
                 link_type="dedupe_only",
                 unique_id_column_name="i",
-                comparisons=[training.splink_comparison(one) for one in told],
+                comparisons=[training.splink_comparison(one) for one in compared],
                 blocking_rules_to_generate_predictions=[],
             ),
             log_level=None,
         )
-        linker.training.estimate_u_using_random_sampling(max_pairs=SPLINK_PAIRS, seed=1)
+        train = linker.training
+        timed(
+            "prior", partial(train.estimate_probability_two_random_records_match, [*CERTAIN[party_type]], recall=RECALL)
+        )
+        for name in sorted(counted):
+            timed("term frequencies", partial(linker.table_management.compute_tf_table, name))
+        timed("u", train.estimate_u_using_random_sampling)
         for one in training.PASSES[party_type]:
-            if _count(connection, " AND ".join(f"{name} IS NOT NULL" for name in one.on)) >= ENOUGH_VALUES:
-                training.learn(linker, one.rule)
+            if training.pairs_of(connection, one, "record") >= ENOUGH_VALUES:
+                learn = partial(train.estimate_parameters_using_expectation_maximisation, one.rule)
+                timed(f"m by {' and '.join(one.on)} of {party_type}s", learn)
+
+
+def _telling(connection: duckdb.DuckDBPyConnection, name: str, party_type: str) -> int:
+    """Return how many records tell what a comparison needs."""
+    [one] = [one for one in COMPARISONS[party_type] if one.name == name]
+    missing = ", ".join(str(number) for number, level in enumerate(one.levels) if level.missing)
+    return _count(connection, f"{one.sql(str, str)} NOT IN ({missing})")
 
 
 def _count(connection: duckdb.DuckDBPyConnection, condition: str) -> int:
@@ -120,12 +198,72 @@ def _make(folder: Path) -> None:
         features.compute(named).write_parquet(folder / f"{source}.parquet")
 
 
+# --- on one's own features -------------------------------------------------------------------------------------
+
+
 def main() -> None:
-    """Measure on features of one's own."""
+    """Measure on features of one's own, and print a table, or JSON."""
     parser = argparse.ArgumentParser(prog="benchmarks.training", description=__doc__)
-    parser.add_argument("folder", type=Path, help="Parquet files of features")
-    found = _compare(parser.parse_args().folder.resolve(), rounds=1)
-    print(json.dumps({"training": asdict(found.stage), "splink": asdict(found.floor), "ratio": found.ratio}, indent=2))
+    parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="Parquet files of features")
+    parser.add_argument("--limit", type=int, default=1200, metavar="SECONDS", help="after which Splink is stopped")
+    parser.add_argument("--json", action="store_true", help="print JSON, with the steps of Splink")
+    asked = parser.parse_args()
+    found = [_beside(folder.resolve(), asked.limit) for folder in asked.folders]
+    if asked.json:
+        print(json.dumps([one.as_json() for one in found], indent=2))
+    else:
+        Console(width=120).print(_table(found))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """Training one folder in both ways."""
+
+    folder: str
+    ours: Measured
+    splink: Measured | None  # None: it was stopped
+    steps: Mapping[str, float]  # of Splink, as far as it came: CPU-seconds
+
+    @property
+    def share(self) -> float:
+        """CPU-seconds of ours for one of Splink's: of those that it had spent, where it was stopped."""
+        return self.ours.cpu_seconds / (self.splink.cpu_seconds if self.splink else sum(self.steps.values()))
+
+    def as_json(self) -> dict[str, object]:
+        """Return everything that was measured, with the share."""
+        return asdict(self) | {"share": self.share}
+
+
+def _beside(folder: Path, limit: int) -> Beside:
+    with TemporaryDirectory(prefix="voeg-bench-") as scratch:
+        steps = Path(scratch) / "steps.json"
+        steps.write_text("{}", encoding="ascii")
+        stage_side, floor_side = _sides(folder, steps)
+        ours = measure(stage_side)
+        splink = None
+        with suppress(subprocess.TimeoutExpired):
+            splink = measure(floor_side, limit=limit)
+        return Beside(folder=str(folder), ours=ours, splink=splink, steps=json.loads(steps.read_text(encoding="ascii")))
+
+
+def _table(found: Sequence[Beside]) -> Table:
+    table = Table(title="Training: CPU-seconds, and megabytes at the peak")
+    for heading in ("records", "ours", "Splink's default", "share", "of that u and m", "share", "MB", "Splink's MB"):
+        table.add_column(heading, justify="right")
+    for one in found:
+        whole = one.splink.cpu_seconds if one.splink else sum(one.steps.values())
+        learned = sum(spent for step, spent in one.steps.items() if step[0] in "um")
+        table.add_row(
+            f"{one.ours.units:,}",
+            f"{one.ours.cpu_seconds:.1f}",
+            f"{whole:.1f}" if one.splink else f"stopped after {whole:.1f}",
+            f"{one.share:.2f}",
+            f"{learned:.1f}",
+            f"{one.ours.cpu_seconds / learned:.2f}" if learned else "",
+            f"{one.ours.peak_megabytes:.0f}",
+            f"{one.splink.peak_megabytes:.0f}" if one.splink else "",
+        )
+    return table
 
 
 if __name__ == "__main__":

@@ -241,13 +241,56 @@ def add_keys(connection: duckdb.DuckDBPyConnection, records: str, rules: Sequenc
     connection.execute(f"INSERT INTO {table} {union}")
 
 
-def common_keys(connection: duckdb.DuckDBPyConnection, keys_table: str, rules: Sequence[Rule]) -> frozenset[int]:
-    """Return the keys that more records carry than their rule's ``at_most``: what a model made from them keeps."""
-    at_most = ", ".join(str(rule.at_most) for rule in rules)
-    rows = connection.sql(
-        f"SELECT hash FROM {keys_table} GROUP BY hash HAVING count(*) > [{at_most}][any_value(rule) + 1]"  # noqa: S608
-    ).fetchall()
-    return frozenset(key for (key,) in rows)
+def common_keys(
+    connection: duckdb.DuckDBPyConnection, records: str, rules: Sequence[Rule], *, number: str = "i"
+) -> frozenset[int]:
+    """Return the keys that more records carry than their rule's ``at_most``: what a model made from them keeps.
+
+    Values are hashed once each and counted as numbers, which takes a third of the time of counting keys; only those
+    that are common become keys.
+
+    Args:
+        connection: where the records are.
+        records: table, view or query in brackets of the feature columns, generic values left out.
+        rules: blocking rules, all of one party type.
+        number: column that tells one record from another.
+    """
+    parts = dict.fromkeys(part for rule in rules for part in rule.parts)
+    names = {part: f"v{place}" for place, part in enumerate(parts)}
+    values = ", ".join(f"{_hashed(part)} AS {name}" for part, name in names.items())
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE hashed AS SELECT {number}, {values} FROM {records}")  # noqa: S608
+    connection.execute("CREATE OR REPLACE TEMP TABLE common (rule UTINYINT, quick UBIGINT, carrier BIGINT)")
+    for place, rule in enumerate(rules):
+        found = _combinations("hashed", rule, [names[part] for part in rule.parts], number)
+        connection.execute(
+            f"INSERT INTO common SELECT {place}, {_quick(_names(rule))} AS quick, any_value({number})"  # noqa: S608
+            f" FROM ({found}) GROUP BY quick HAVING count(*) > {rule.at_most}"
+        )
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE carrier AS FROM {records} SEMI JOIN common ON {number} = carrier")
+    keys: set[int] = set()
+    for place, rule in enumerate(rules):
+        found = _combinations("carrier", rule, [part.sql for part in rule.parts], number)
+        quick = _quick(f"hash({name})" for name in _names(rule))
+        rows = connection.sql(
+            f"SELECT DISTINCT {hash_sql(rule, _names(rule))} FROM ({found})"  # noqa: S608
+            f" WHERE {quick} IN (SELECT quick FROM common WHERE rule = {place})"
+        ).fetchall()
+        keys |= {key for (key,) in rows}
+    for table in ("hashed", "common", "carrier"):
+        connection.execute(f"DROP TABLE {table}")
+    return frozenset(keys)
+
+
+def _hashed(part: Part) -> str:
+    """Write a part with numbers in the place of its values."""
+    if part.many:
+        return f"list_transform({part.sql}, lambda value: hash(value))"
+    return f"CASE WHEN {part.sql} IS NOT NULL THEN hash({part.sql}) END"
+
+
+def _quick(values: Iterable[str]) -> str:
+    """Write one number for several."""
+    return f"hash({', '.join(values)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,7 +384,7 @@ def create_candidates(
     connection: duckdb.DuckDBPyConnection,
     records: str,
     rules: Sequence[Rule],
-    common: Collection[int] | None = None,
+    common: Collection[int],
 ) -> str:
     """Make the table of candidate pairs.
 
@@ -349,15 +392,12 @@ def create_candidates(
         connection: where the table ``records`` is.
         records: name of a table with ``i`` INTEGER (distinct) and the feature columns, generic values left out.
         rules: blocking rules.
-        common: keys that make no candidates. None while a model is being made: those of these records.
+        common: keys that make no candidates.
 
     Returns:
         Name of a new table with ``l`` < ``r``, each pair once.
     """
-    keys_table = create_keys(connection, records, rules)
-    found = blocks(
-        connection, keys_table, rules, common_keys(connection, keys_table, rules) if common is None else common
-    )
+    found = blocks(connection, create_keys(connection, records, rules), rules, common)
     left, right = found.pairs(0, np.iinfo(np.int32).max)
     connection.register("pair_frame", pl.DataFrame({"l": left, "r": right}).to_arrow())
     connection.execute("CREATE OR REPLACE TABLE candidate AS FROM pair_frame")
@@ -372,17 +412,23 @@ def hash_sql(rule: Rule, values: Iterable[str]) -> str:
 
 
 def _keys_sql(records: str, number: int, rule: Rule) -> str:
-    names = [f"p{place}" for place in range(len(rule.parts))]
-    values = ", ".join(f"{part.sql} AS {name}" for part, name in zip(rule.parts, names, strict=True))
-    rows = f"SELECT i, {values} FROM {records}"  # noqa: S608
+    found = _combinations(records, rule, [part.sql for part in rule.parts], "i")
+    return f"SELECT i, {hash_sql(rule, _names(rule))} AS hash, {number}::UTINYINT AS rule FROM ({found})"  # noqa: S608
+
+
+def _combinations(records: str, rule: Rule, values: Iterable[str], number: str) -> str:
+    """Write the query of all combinations of the values of a rule's parts: ``number`` and ``_names``, none null."""
+    names = _names(rule)
+    columns = ", ".join(f"{value} AS {name}" for value, name in zip(values, names, strict=True))
+    rows = f"SELECT {number}, {columns} FROM {records}"  # noqa: S608
     for part, name in zip(rule.parts, names, strict=True):
         if part.many:  # one by one: unnesting two lists side by side pairs them off instead of combining them
             rows = f"SELECT * REPLACE (unnest({name}) AS {name}) FROM ({rows})"  # noqa: S608
-    present = " AND ".join(f"{name} IS NOT NULL" for name in names)
-    return (
-        f"SELECT i, {hash_sql(rule, names)} AS hash, {number}::UTINYINT AS rule"  # noqa: S608
-        f" FROM ({rows}) WHERE {present}"
-    )
+    return f"SELECT * FROM ({rows}) WHERE {' AND '.join(f'{name} IS NOT NULL' for name in names)}"  # noqa: S608
+
+
+def _names(rule: Rule) -> list[str]:
+    return [f"p{place}" for place in range(len(rule.parts))]
 
 
 _LOWER_HALF: Final = struct.Struct("<8xq")

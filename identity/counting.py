@@ -14,8 +14,8 @@ from typing import Final
 import duckdb
 import polars as pl
 
-from identity import features
-from identity.blocking import RULES, Rule, hash_sql
+from identity import blocking, features
+from identity.blocking import RULES
 from identity.model import Frequencies, weight
 
 PEOPLE_SHARING: Final = 12
@@ -160,76 +160,19 @@ def common_keys(connection: duckdb.DuckDBPyConnection, generic: Mapping[str, Col
     texts = [name for name, dtype in features.SCHEMA.items() if dtype == pl.String() and generic.get(name)]
     replaced = ", ".join(f"{specific(name, generic)} AS {name}" for name in texts)
     columns = f"* REPLACE ({replaced})" if replaced else "*"
-    found: set[int] = set()
+    found: frozenset[int] = frozenset()
     for party_type, rules in RULES.items():
         records = f"(SELECT {columns} FROM feature WHERE party_type = '{party_type}')"  # noqa: S608
-        often = _often(connection, records, rules)
-        for rule in rules:
-            found |= _common_keys(connection, records, rule, often)
-    return frozenset(found)
+        found |= blocking.common_keys(connection, records, rules, number="record_no")
+    return found
 
 
-def _often(connection: duckdb.DuckDBPyConnection, records: str, rules: Sequence[Rule]) -> dict[str, str]:
-    """Make a table of the values that many records carry, of each part that is a feature as it is.
-
-    A common key has no other values, and most keys are out by that before they are made.
-
-    Returns:
-        By the SQL of a part the name of its table, the one of the fewest records first.
-    """
-    least = min(rule.at_most for rule in rules)
-    sizes: dict[str, int] = {}
-    names: dict[str, str] = {}
-    for part in (part for rule in rules for part in rule.parts):
-        if part.sql in names or part.sql not in features.SCHEMA:
-            continue
-        name = names[part.sql] = f"often_{len(names)}"
-        value = f"unnest({part.sql})" if part.many else part.sql
-        connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {value} AS value, count(*) AS records FROM {records}"  # noqa: S608
-            f" GROUP BY value HAVING value IS NOT NULL AND count(*) > {least}"
-        )
-        [(sizes[part.sql],)] = connection.sql(f"SELECT coalesce(sum(records), 0) FROM {name}").fetchall()  # noqa: S608
-    return {sql: names[sql] for sql in sorted(names, key=lambda sql: sizes[sql])}
-
-
-def _common_keys(connection: duckdb.DuckDBPyConnection, records: str, rule: Rule, often: Mapping[str, str]) -> set[int]:
-    """Return the common keys of one rule: counted by a quick hash, of which only the common ones become keys."""
-    names = {part: f"p{place}" for place, part in enumerate(rule.parts)}
-    order = {sql: place for place, sql in enumerate(often)}
-
-    def rows(records: str) -> str:
-        found = f"SELECT *, {', '.join(f'{part.sql} AS {name}' for part, name in names.items())} FROM {records}"  # noqa: S608
-        for part in sorted(rule.parts, key=lambda part: order.get(part.sql, len(order))):
-            name = names[part]
-            if part.many:
-                found = f"SELECT * REPLACE (unnest({name}) AS {name}) FROM ({found})"  # noqa: S608
-            wanted = f"{name} IS NOT NULL"
-            if part.sql in often:
-                wanted = f"{name} IN (SELECT value FROM {often[part.sql]} WHERE records > {rule.at_most})"  # noqa: S608
-            found = f"SELECT * FROM ({found}) WHERE {wanted}"  # noqa: S608
-        values = ", ".join(names.values())
-        return f"SELECT record_no, {values}, hash({values}) AS quick FROM ({found})"  # noqa: S608
-
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE common AS SELECT quick, any_value(record_no) AS record_no"  # noqa: S608
-        f" FROM ({rows(records)}) GROUP BY quick HAVING count(*) > {rule.at_most}"
-    )
-    if not connection.sql("FROM common LIMIT 1").fetchall():
-        return set()
-    found = connection.sql(
-        f"SELECT DISTINCT {hash_sql(rule, names.values())}"  # noqa: S608
-        f" FROM ({rows(f'{records} SEMI JOIN common USING (record_no)')}) SEMI JOIN common USING (quick)"
+def records(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Return how many records each party type has."""
+    rows: Sequence[tuple[str, int]] = connection.sql(
+        "SELECT party_type, count(*) FROM feature GROUP BY party_type ORDER BY party_type"
     ).fetchall()
-    return {key for (key,) in found}
-
-
-def told(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, int]]:
-    """Return by party type how many records tell each feature, and under ``""`` how many there are."""
-    names = [name for name in features.SCHEMA.names() if name not in ("record_no", "key", "party_type")]
-    counts = ", ".join(f"count({name})" for name in names)
-    rows = connection.sql(f"SELECT party_type, count(*), {counts} FROM feature GROUP BY party_type").fetchall()  # noqa: S608
-    return {party_type: dict(zip(["", *names], numbers, strict=True)) for party_type, *numbers in sorted(rows)}
+    return dict(rows)
 
 
 def sources(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 1. *What the values tell*, counted on all records (``identity.counting``): generic values, how rare each name, date and
    place is, which names tell the gender, which blocking keys are too common to compare.
-2. *u* by Splink, the chance that strangers agree, from the pairs of records picked at random.
+2. *u*, the chance that strangers agree, counted on all pairs of records picked at random.
 3. *m*, the chance that one party's records agree: from pairs that are known to be one party where there are enough of
    them, by an identifier of which one party has one; else by Splink's expectation maximisation over
    several blocking passes, each of which estimates the comparisons that it does not block on.
@@ -105,9 +105,9 @@ def train(
             frequencies=counting.frequencies(connection, common, prior.frequencies),
             common_keys=counting.common_keys(connection, common),
         )
-        told = counting.told(connection)
+        records = counting.records(connection)
         trained = {
-            party_type: _train_population(connection, model, party_type, told.get(party_type, {}), decisions)
+            party_type: _train_population(connection, model, party_type, records.get(party_type, 0), decisions)
             for party_type in COMPARISONS
         }
         sources = counting.sources(connection)
@@ -184,13 +184,13 @@ def _value(name: str, of: str = "") -> str:
     return f"{of}{name}[1]" if isinstance(SCHEMA[name], pl.List) else f"{of}{name}"
 
 
-def _pairs_of(connection: duckdb.DuckDBPyConnection, one: Pass, records: str, condition: str) -> int:
+def pairs_of(connection: duckdb.DuckDBPyConnection, one: Pass, records: str, condition: str = "true") -> int:
     """Count the pairs of a blocking pass among some records of a table, from the sizes of its blocks."""
     keys = [_value(name) for name in one.on]
     present = " AND ".join(f"{key} IS NOT NULL" for key in keys)
     [(pairs,)] = connection.sql(
         f"SELECT sum(n * (n - 1) // 2)::BIGINT FROM (SELECT count(*) AS n FROM {records}"  # noqa: S608
-        f" WHERE {condition} AND {present} GROUP BY {', '.join(keys)})"
+        f" WHERE {condition} AND {present} GROUP BY hash({', '.join(keys)}))"
     ).fetchall()
     return int(pairs or 0)
 
@@ -207,7 +207,7 @@ def _create_sample(
         The passes with enough pairs, and the slice in which each finds them.
     """
     of_type = f"party_type = '{party_type}'"
-    pairs = {one: _pairs_of(connection, one, "feature", of_type) for one in (*PASSES[party_type], KNOWN[party_type])}
+    pairs = {one: pairs_of(connection, one, "feature", of_type) for one in (*PASSES[party_type], KNOWN[party_type])}
     useful = {one: count for one, count in pairs.items() if count >= ENOUGH_VALUES}
     every: dict[tuple[str, ...], int] = {}
     for one, count in useful.items():
@@ -228,7 +228,7 @@ def _create_sample(
     create_records(connection, frame.with_row_index("i").with_columns(pl.col("i").cast(pl.Int32)), model)
     # Many pairs may have been of generic values, which are gone here.
     found = {one: slices[one.by] for one in useful}
-    return {one: part for one, part in found.items() if _pairs_of(connection, one, "record", part)}
+    return {one: part for one, part in found.items() if pairs_of(connection, one, "record", part)}
 
 
 # --- parameters ------------------------------------------------------------------------------------------------
@@ -244,30 +244,31 @@ def _train_population(
     connection: duckdb.DuckDBPyConnection,
     model: Model,
     party_type: str,
-    told: Mapping[str, int],
+    records: int,
     decisions: pl.DataFrame,
 ) -> tuple[Population, dict[str, JsonValue]]:
     """Estimate the parameters of one party type; returns them and what to say of them in the profile."""
     prior = model.populations[party_type]
-    records = told.get("", 0)
-    shares: dict[str, JsonValue] = {name: round(count / records, 4) for name, count in told.items() if name and count}
-    profile: dict[str, JsonValue] = {"records": records, "told": shares}
     if records < ENOUGH_RECORDS:
-        return prior, profile | {"at_prior": "all: too few records"}
+        return prior, {"records": records, "at_prior": "all: too few records"}
     comparisons = COMPARISONS[party_type]
     passes = _create_sample(connection, model, party_type, records, decisions)
-    told_by = telling(connection, comparisons, records)
+    told, told_by = _told(connection), _telling(connection, comparisons, records)
     enough = [one for one in comparisons if told_by[one.name] >= ENOUGH_VALUES]
-    found_u, found_m = _splink(connection, enough, {one: passes[one] for one in PASSES[party_type] if one in passes})
+    found_u = _strangers(connection, enough)
+    # A level that none of the pairs has, of which there are at least as many as records, counts as half a pair.
+    rarest = {name: 0.5 / max(told, (told / records * STRANGERS) ** 2 / 2) for name, told in told_by.items() if told}
+    positive = {name: _normal(np.maximum(u, rarest[name])) for name, u in found_u.items()}
+    found_m = _splink(connection, enough, positive, {one: passes[one] for one in PASSES[party_type] if one in passes})
     known: Tables = {}
-    stands_for_all = told[KNOWN[party_type].on[0]] >= KNOWN_SHARE * records
+    stands_for_all = told.get(KNOWN[party_type].on[0], 0.0) >= KNOWN_SHARE
     if KNOWN[party_type] in passes and stands_for_all:
         known = _known(connection, comparisons, KNOWN[party_type], passes[KNOWN[party_type]])
     m, u, r = (_probabilities(prior, comparisons, kind) for kind in ("m", "u", "r"))
     prior_m = dict(m)
     for name, found in (found_m | known).items():
         m[name] = _normal((1 - PRIOR_IN_M) * found + PRIOR_IN_M * m[name])
-    patterns, counts = _candidates(connection, comparisons, party_type)
+    patterns, counts = _candidates(connection, comparisons, party_type, model.common_keys)
     [(sampled,)] = connection.sql("SELECT count(*) FROM record WHERE random").fetchall()
     all_pairs = math.comb(sampled, 2)
     parties = relatives = float(counts.sum()) / 3
@@ -275,8 +276,7 @@ def _train_population(
         for name in found_m:
             # The random pairs hold a few of one party and of relatives, which agree where strangers would not.
             others = (parties * m[name] + relatives * r[name]) / all_pairs
-            looked_at = max(told_by[name], (told_by[name] / records * STRANGERS) ** 2 / 2)
-            u[name] = _normal(np.maximum(found_u[name] - others, 0.5 / looked_at))
+            u[name] = _normal(np.maximum(found_u[name] - others, rarest[name]))
         parties, relatives = _mixture(patterns, counts, all_pairs=all_pairs, m=m, u=u, r=r, prior_m=prior_m)
     estimate = _Estimate(m, u, r, parties, relatives, all_pairs)
     decided, bands = _decided(connection, comparisons, estimate, patterns, counts)
@@ -287,8 +287,10 @@ def _train_population(
         comparisons=MappingProxyType({one.name: _levels(one, m, u, r) for one in comparisons}),
     )
     scale = math.comb(records, 2) / all_pairs
-    return population, profile | {
+    return population, {
+        "records": records,
         "sampled": sampled,
+        "told": {name: round(share, 4) for name, share in told.items() if share},
         "m_from_known_identifiers": sorted(known),
         "m_from_expectation_maximisation": sorted(found_m.keys() - known.keys()),
         "decisions": decided,
@@ -317,7 +319,17 @@ def _normal(values: Floats) -> Floats:
     return np.asarray(values / values.sum(), dtype=np.float64)
 
 
-def telling(connection: duckdb.DuckDBPyConnection, comparisons: Sequence[Comparison], records: int) -> dict[str, float]:
+def _told(connection: duckdb.DuckDBPyConnection) -> dict[str, float]:
+    """Return by feature the share of the random records that tell it."""
+    names = [name for name in SCHEMA.names() if name not in ("record_no", "key", "data_source", "party_type")]
+    shares = ", ".join(f"count({name}) / count(*)" for name in names)
+    [row] = connection.sql(f"SELECT {shares} FROM record WHERE random").fetchall()  # noqa: S608
+    return dict(zip(names, row, strict=True))
+
+
+def _telling(
+    connection: duckdb.DuckDBPyConnection, comparisons: Sequence[Comparison], records: int
+) -> dict[str, float]:
     """Return by comparison how many of all records tell what it needs, from the random ones."""
     shares = []
     for one in comparisons:
@@ -328,59 +340,73 @@ def telling(connection: duckdb.DuckDBPyConnection, comparisons: Sequence[Compari
     return {one.name: float(share or 0) * records for one, share in zip(comparisons, row, strict=True)}
 
 
-def _splink(
-    connection: duckdb.DuckDBPyConnection, comparisons: Sequence[Comparison], passes: Mapping[Pass, str]
-) -> tuple[Tables, Tables]:
-    """Estimate u and m of the comparisons with Splink, by name; those without any pair to learn from are left out."""
-    if not comparisons:
-        return {}, {}
-    settings = SettingsCreator(
-        link_type="dedupe_only",
-        unique_id_column_name="i",
-        comparisons=[splink_comparison(one) for one in comparisons],
-        blocking_rules_to_generate_predictions=[],
+def _strangers(connection: duckdb.DuckDBPyConnection, comparisons: Sequence[Comparison]) -> Tables:
+    """Count u on all pairs of some random records."""
+    connection.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE strangers AS
+        WITH stranger AS (SELECT i FROM record WHERE random ORDER BY i LIMIT {STRANGERS})
+        SELECT a.i AS l, b.i AS r FROM stranger a JOIN stranger b ON a.i < b.i
+        """  # noqa: S608
     )
+    seen = _seen(comparisons, *_patterns(connection, comparisons, "strangers"))
+    return {name: _normal(counts) for name, counts in seen.items()}
+
+
+def _splink(
+    connection: duckdb.DuckDBPyConnection,
+    comparisons: Sequence[Comparison],
+    u: Tables,
+    passes: Mapping[Pass, str],
+) -> Tables:
+    """Estimate m of the comparisons with Splink, by name; those without any pair to learn from are left out."""
+    estimated = [one for one in comparisons if one.name in u]
+    if not estimated:
+        return {}
     with quiet():
-        connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE stranger AS FROM record WHERE random ORDER BY i LIMIT {STRANGERS}"
-        )
-        strangers = Linker(DuckDBAPI(connection=connection).register("stranger"), settings, log_level=None)
-        strangers.training.estimate_u_using_random_sampling(
-            max_pairs=STRANGERS**2, min_count_per_level=None, num_chunks=1
-        )
         linker = Linker(
             DuckDBAPI(connection=connection).register("record"),
-            strangers.misc.save_model_to_json(out_path=None),
+            SettingsCreator(
+                link_type="dedupe_only",
+                unique_id_column_name="i",
+                comparisons=[splink_comparison(one, u[one.name]) for one in estimated],
+                blocking_rules_to_generate_predictions=[],
+            ),
+            validate_settings=False,  # looks for columns that are not there, in half a second
             log_level=None,
         )
         for one, part in passes.items():
-            if not all(one.decides(comparison) for comparison in comparisons):
-                learn(linker, f"{one.rule} AND l.{part} AND r.{part}")
+            if not all(one.decides(comparison) for comparison in estimated):
+                _learn(linker, f"{one.rule} AND l.{part} AND r.{part}")
         document = linker.misc.save_model_to_json(out_path=None)
-    u, m = {}, {}
+    m = {}
     for one in document["comparisons"]:
         levels = [level for level in one["comparison_levels"] if not level.get("is_null_level")]
-        found_m, found_u = (
-            np.array([level.get(f"{kind}_probability", 0.0) for level in levels], dtype=np.float64)
-            for kind in ("m", "u")
-        )
-        if found_m.sum() > 0 and found_u.sum() > 0:
-            name = str(one["output_column_name"])
-            u[name], m[name] = _normal(found_u), _normal(found_m)
-    return u, m
+        found = np.array([level.get("m_probability", 0.0) for level in levels], dtype=np.float64)
+        if found.sum() > 0:
+            m[str(one["output_column_name"])] = _normal(found)
+    return m
 
 
-def learn(linker: Linker, rule: str) -> None:
+def _learn(linker: Linker, rule: str) -> None:
     """Estimate m from the pairs of one blocking pass.
 
-    Where all of them agree in everything, Splink refuses a probability that falls to zero: such a pass teaches nothing.
+    The comparisons have no term frequencies, so that leaving them out changes nothing: Splink then counts patterns once
+    instead of going through all pairs in every round. Where all pairs agree in everything, it refuses a probability
+    that falls to zero: such a pass teaches nothing.
     """
     with suppress(ValueError):
-        linker.training.estimate_parameters_using_expectation_maximisation(rule)
+        linker.training.estimate_parameters_using_expectation_maximisation(rule, estimate_without_term_frequencies=True)
 
 
-def splink_comparison(one: Comparison) -> CustomComparison:
-    """Return a comparison as Splink takes it, with the same levels in the same order."""
+def splink_comparison(one: Comparison, u: Floats | None = None) -> CustomComparison:
+    """Return a comparison as Splink takes it, with the same levels in the same order.
+
+    Args:
+        one: the comparison.
+        u: of its levels, missing ones left out; None where Splink is to estimate it.
+    """
+    known = iter(() if u is None else u.tolist())
     return CustomComparison(
         output_column_name=one.name,
         comparison_levels=[
@@ -388,6 +414,7 @@ def splink_comparison(one: Comparison) -> CustomComparison:
                 "sql_condition": level.condition.sql(_left, _right) if level.condition else "ELSE",
                 "label_for_charts": level.name,
                 "is_null_level": level.missing,
+                "u_probability": None if level.missing else next(known, None),
             }
             for level in one.levels
         ],
@@ -426,26 +453,26 @@ def _known(connection: duckdb.DuckDBPyConnection, comparisons: Sequence[Comparis
         WHERE l.{part} AND r.{part}
         """  # noqa: S608
     )
-    patterns, counts = _patterns(connection, comparisons, "known")
-    found = {}
-    for column, comparison in enumerate(comparisons):
-        tells = patterns[:, column] != MISSING
-        levels = sum(not level.missing for level in comparison.levels)
-        seen: Floats = np.bincount(patterns[tells, column], counts[tells], minlength=levels).astype(np.float64)
-        if seen.sum() >= KNOWN_PAIRS and not one.decides(comparison):
-            found[comparison.name] = _normal(seen)
-    return found
+    seen = _seen(comparisons, *_patterns(connection, comparisons, "known"))
+    return {
+        comparison.name: _normal(seen[comparison.name])
+        for comparison in comparisons
+        if not one.decides(comparison) and comparison.name in seen and seen[comparison.name].sum() >= KNOWN_PAIRS
+    }
 
 
 # --- relatives -------------------------------------------------------------------------------------------------
 
 
 def _candidates(
-    connection: duckdb.DuckDBPyConnection, comparisons: Sequence[Comparison], party_type: str
+    connection: duckdb.DuckDBPyConnection,
+    comparisons: Sequence[Comparison],
+    party_type: str,
+    common_keys: Collection[int],
 ) -> tuple[Patterns, Floats]:
-    """Return the level patterns of the pairs that blocking proposes among the random records, and their counts."""
+    """Return the level patterns of the pairs that linking will compare among the random records, and their counts."""
     connection.execute("CREATE OR REPLACE TEMP VIEW random_record AS FROM record WHERE random")
-    blocking.create_candidates(connection, "random_record", blocking.RULES[party_type])
+    blocking.create_candidates(connection, "random_record", blocking.RULES[party_type], common_keys)
     [(pairs,)] = connection.sql("SELECT count(*) FROM candidate").fetchall()
     every = max(1, math.ceil(pairs / MIXTURE_PAIRS))
     connection.execute(
@@ -463,18 +490,29 @@ def _patterns(
     names = ", ".join(one.name for one in comparisons)
     table = connection.sql(
         f"""
-        SELECT {names}, count(*) AS pairs
+        SELECT {names}, count(*)::DOUBLE AS pairs
         FROM (SELECT {levels} FROM {pairs} JOIN record a ON a.i = l JOIN record b ON b.i = r)
         GROUP BY {names}
         ORDER BY {names}
         """  # noqa: S608
-    ).to_arrow_table()
+    ).fetchnumpy()
     columns = []
     for one in comparisons:
         position = np.cumsum([not level.missing for level in one.levels]) - 1  # among the levels not missing
         position[[level.missing for level in one.levels]] = MISSING
-        columns.append(position[table[one.name].to_numpy()])
-    return np.column_stack(columns).astype(np.int64), table["pairs"].to_numpy().astype(np.float64)
+        columns.append(position[table[one.name]])
+    return np.column_stack(columns).astype(np.int64), table["pairs"]
+
+
+def _seen(comparisons: Sequence[Comparison], patterns: Patterns, counts: Floats) -> Tables:
+    """Return how many pairs have each level, by the name of the comparison; one that no pair tells is left out."""
+    seen = {}
+    for column, one in enumerate(comparisons):
+        tells = patterns[:, column] != MISSING
+        if tells.any():
+            levels = sum(not level.missing for level in one.levels)
+            seen[one.name] = np.bincount(patterns[tells, column], counts[tells], minlength=levels).astype(np.float64)
+    return seen
 
 
 def _mixture(

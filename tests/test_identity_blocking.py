@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
+from dataclasses import replace
 
 import duckdb
 import polars as pl
@@ -79,11 +81,23 @@ def test_a_rule_of_common_values_makes_no_pairs() -> None:
     phone = blocking.Rule("phone", (blocking.each("phones"),), at_most=2)
     common, rare = empty() | {"phones": ["+31612345601"]}, empty() | {"phones": ["+31612345602"]}
     with database([common, rare, common, rare, common]) as connection:
-        assert candidates(connection, phone) == {(1, 3)}
         assert candidates(connection, phone, common=()) == {(1, 3), (0, 2), (0, 4), (2, 4)}
         [key] = blocking.keys(common, "person")["phone"]
         assert candidates(connection, phone, common={key}) == {(1, 3)}
-        assert blocking.common_keys(connection, "blocking_key", [phone]) == {key}
+        assert blocking.common_keys(connection, "record", [phone]) == {key}
+
+
+@pytest.mark.parametrize("party_type", ["person", "organisation"])
+@settings(max_examples=20, deadline=None)
+@given(rows=st.lists(records, min_size=1, max_size=6), at_most=st.integers(1, 3))
+def test_common_keys_are_those_of_more_records_than_the_rule_allows(
+    party_type: str, rows: list[dict[str, str | list[str] | None]], at_most: int
+) -> None:
+    rules = [replace(rule, at_most=at_most) for rule in blocking.RULES[party_type]]
+    with database(rows) as connection:
+        found = blocking.common_keys(connection, "record", rules)
+    records_of = Counter(key for row in rows for keys in blocking.keys(row, party_type).values() for key in keys)
+    assert found == {key for key, count in records_of.items() if count > at_most}
 
 
 def test_no_model_makes_a_key_of_very_many_records_block() -> None:
