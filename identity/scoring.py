@@ -149,7 +149,10 @@ class Scorer:
             )
         # What tells strangers apart best comes first, so that most pairs are given up after a step or two.
         self._steps = sorted(steps, key=partial(_width, model=model), reverse=True)
-        self._by_frequency = [(number, step) for number, step in enumerate(self._steps) if step.by_frequency]
+        self._by_frequency = [
+            (number, _counted(step), step.absent) for number, step in enumerate(self._steps) if step.by_frequency
+        ]
+        self._own: dict[tuple[int, int | None], tuple[int, Gains]] = {}
         self._absent = [step.absent for step in self._steps if step.absent]
         self._bounds: dict[_Unlike, _Bound] = {}
         self._bind = _binding(model, party_type, tuple(step.place for step in self._steps))
@@ -168,20 +171,21 @@ class Scorer:
         # A level by frequency means that both have the same value: its weight is known from one of them, and it can't
         # be reached where that one doesn't tell.
         untold = frozenset([name for name in self._absent if record[name] is None])
-        own = [(number, self._gains(step, record)) for number, step in self._by_frequency if step.absent not in untold]
-        most = [max(gains) for _, gains in own]
-        short = [
-            (number, tuple([one - best for one in gains])) for (number, gains), best in zip(own, most, strict=True)
+        own = [
+            (number, *self._gains(number, record.surprise(name)))
+            for number, name, absent in self._by_frequency
+            if absent not in untold
         ]
+        best = sum([most for _, most, _ in own])
         values = self._bind(record, at_least)
 
         def apart(lists: frozenset[str]) -> Score:
             unlike = _Unlike(lists, untold)
             bound = self._bounds.get(unlike) or self._bound(unlike)
             strangers = list(bound.strangers)
-            for number, gains in short:
-                strangers[number] = gains
-            return values(bound.stranger + sum(most), bound.relative, strangers, bound.relatives)
+            for number, _, short in own:
+                strangers[number] = short
+            return values(bound.stranger + best, bound.relative, strangers, bound.relatives)
 
         return apart
 
@@ -201,13 +205,23 @@ class Scorer:
         )
         return bound
 
-    def _gains(self, step: _Step, record: Record) -> Gains:
-        """Return the weights of a comparison's levels against strangers, for pairs with the record."""
-        gains = []
-        for weight, name in zip(step.stranger, step.frequency, strict=True):
-            surprise = record.surprise(name) if name else 0
-            gains.append(_OUT_OF_REACH if surprise is None else weight + surprise)
-        return tuple(gains)
+    def _gains(self, number: int, surprise: int | None) -> tuple[int, Gains]:
+        """Return the most that a step by frequency can add against strangers, and what each level falls short of it.
+
+        Args:
+            number: of the step.
+            surprise: of the record's value; None: it doesn't tell.
+        """
+        found = self._own.get((number, surprise))
+        if found is None:
+            step = self._steps[number]
+            shared = _OUT_OF_REACH if surprise is None else surprise
+            gains = [
+                weight + (shared if name else 0) for weight, name in zip(step.stranger, step.frequency, strict=True)
+            ]
+            most = max(gains)
+            found = self._own[number, surprise] = most, tuple([one - most for one in gains])
+        return found
 
     def evidence(self, records: Sequence[Record], left: Ints, right: Ints) -> Evidence:
         """Weigh pairs of records, named by their position, in every respect and whatever they prove."""
@@ -256,6 +270,12 @@ def _absent_feature(comparison: Comparison) -> str | None:
     """Return the feature without which a comparison is *missing*, whatever the other record tells, if there is one."""
     first = comparison.levels[0]
     return _ABSENT.get(_written(first.condition)) if first.missing else None
+
+
+def _counted(step: _Step) -> str:
+    """Return the feature of which the shared value's surprise counts; a comparison has one at most."""
+    (name,) = {name for name in step.frequency if name}
+    return name
 
 
 def _written(condition: Condition | None) -> str | None:
@@ -320,18 +340,25 @@ def _code(party_type: str, order: tuple[int, ...], generic: frozenset[str]) -> C
     ``l_…`` are features of the record, which are read once, and ``r_…`` those of the other one.
     """
     comparisons = [COMPARISONS[party_type][place] for place in order]
+    features = {"data_source", *(name for one in comparisons for name in _columns(one))}
     read: set[str] = set()
     score = ["texts = fields(content)"]
     for step, one in enumerate(comparisons):
+        untold = _absent_feature(one)
+        seen = set(read) if untold else read  # what is read in a branch isn't there afterwards
         tests = one.tests(_left, _right)
-        score += [line for name in _columns(one) for line in _reading(name, generic, read)]
-        score += [f"{'el' if number else ''}if {test}: level{step} = {number}" for number, test in enumerate(tests)]
-        score += [
+        lines = [
+            *(line for name in _columns(one) for line in _reading(name, generic, seen)),
+            *(f"{'el' if number else ''}if {test}: level{step} = {number}" for number, test in enumerate(tests)),
             f"else: level{step} = {len(tests)}",
             f"stranger += stranger{step}[level{step}]",
             f"relative += relative{step}[level{step}]",
             "if stranger < at_least or relative < at_least: return None",
         ]
+        if untold:  # the most that a pair can come to knows already that the level is *missing*
+            score += [f"if l_{untold} is None: level{step} = 0", "else:", *(f" {line}" for line in lines)]
+        else:
+            score += lines
     score += _reading("data_source", generic, read)
     vetoes = ["(l_data_source == r_data_source and l_data_source in duplicate_free)"]
     for veto in VETOES[party_type]:
@@ -341,7 +368,7 @@ def _code(party_type: str, order: tuple[int, ...], generic: frozenset[str]) -> C
     gains = [f"{side}{step}" for side in ("stranger", "relative") for step in range(len(order))]
     lines = [
         "def bind(l, at_least):",
-        *(f" l_{name} = l[{name!r}]" for name in sorted(read)),
+        *(f" l_{name} = l[{name!r}]" for name in sorted(features)),
         " def values(most_stranger, most_relative, strangers, relatives):",
         f"  {', '.join(gains)} = *strangers, *relatives",
         "  def score(content):",

@@ -212,13 +212,18 @@ def _reads(dialect: str) -> _Reads:
         features=_read(features, dialect),
         edges=either(select(edge.c.a, edge.c.b, edge.c.weight, edge.c.veto), edge),
         decisions=either(standing, decision),
-        many=json.dumps if embedded else list,
+        many=_ordered if embedded else list,
         numbers=_numbers if embedded else list,
     )
 
 
+def _ordered(many: Sequence[int]) -> str:
+    """Write numbers as JSON, in the order of the tables: what is looked up next is then near."""
+    return json.dumps(sorted(many))
+
+
 def _numbers(joined: str) -> list[int]:
-    return list(map(int, joined.split(",")))
+    return list(map(int, joined.split(","))) if "," in joined else [int(joined)]
 
 
 @cache
