@@ -17,7 +17,7 @@ import polars as pl
 from sqlalchemy import Connection
 
 from foundation.errors import NotFound, Problem, VoegError, did_you_mean
-from identity import blocking, clustering, explanation, features, packing
+from identity import blocking, clustering, explanation, features, packing, release
 from identity.comparison import Value
 from identity.explanation import Assembly, Packed, Weighing
 from identity.linking import MUST_LINK, NEVER_LINK
@@ -375,14 +375,16 @@ class Explainer:
     def _notes(self, connection: Connection, records: Iterable[Named]) -> tuple[str, ...]:
         """Return what makes the answer less than the last word."""
         numbers = [record.record_no for record in records]
-        made_with = resolving.made_with(connection).model
+        made_with = resolving.made_with(connection)
         notes = []
         if explaining.waiting(connection, numbers) or any(record.entity_id is None for record in records):
             notes.append("something changed since the last resolve: 'voeg resolve' may decide otherwise")
-        if made_with is not None and made_with != self._model.version:
+        if made_with.model is not None and made_with.model != self._model.version:
             notes.append(
                 "the model, its thresholds or its constraints changed since the last resolve: run 'voeg resolve'"
             )
+        elif made_with.model is not None and made_with.code != release.digest():
+            notes.append("another release of the program, which matches otherwise, resolved last: run 'voeg resolve'")
         return tuple(notes)
 
     # What it comes to -------------------------------------------------------------------------------------------

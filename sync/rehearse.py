@@ -7,6 +7,7 @@ from typing import Final
 
 import polars as pl
 
+from identity import release
 from identity.assignment import assign
 from identity.model import Model
 from store import resolving
@@ -48,6 +49,7 @@ class Rehearsal:
     link_threshold: int  # of it, 1/1000 bit
     review_threshold: int
     standing: str | None  # version that entities are made with now
+    another_release: bool  # whether they were made by a program that matches otherwise
     records: int  # live parties
     entities_before: int
     entities_after: int
@@ -79,7 +81,7 @@ def rehearse(
         old = resolving.clusters(connection)
         retired = resolving.retired_members(connection)
         next_id = resolving.next_entity(connection)
-        standing = resolving.made_with(connection).model
+        standing = resolving.made_with(connection)
     linked = link(landed(store), decisions, model, engine)
     assignment = assign(old, linked.clusters, retired, next_id)
     both = (
@@ -95,7 +97,8 @@ def rehearse(
         model=model.version,
         link_threshold=model.link_threshold,
         review_threshold=model.review_threshold,
-        standing=standing,
+        standing=standing.model,
+        another_release=standing.model is not None and standing.code != release.digest(),
         records=linked.clusters.height,
         entities_before=old["entity_id"].n_unique(),
         entities_after=assignment.crosswalk["entity_id"].n_unique(),

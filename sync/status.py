@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from foundation.errors import ConfigurationError
+from identity import release
 from identity.model import BIT, Model
 from store import models, resolving, sources
 from store.totals import totals
@@ -28,12 +29,13 @@ class Matching:
     set_here: tuple[str, ...]  # what of these the estate sets otherwise than the model
     made_from: int | None  # records; None: the model does not tell
     made_with: str | None  # version that customers were last made with, completely; None: never yet
+    another_release: bool  # whether they were made by a program that matches otherwise
     outgrown: str | None  # why the model should be trained again
 
     @property
     def up_to_date(self) -> bool:
         """Whether the next resolve links no more than what changed."""
-        return self.made_with == self.version
+        return self.made_with == self.version and not self.another_release
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +78,7 @@ def matching(estate: Estate) -> Matching:
     base, prior = active_model(estate.store)
     model = with_settings(base, estate.settings.identity, estate.duplicate_free)
     with estate.store.read() as connection:
-        made_with = resolving.made_with(connection).model
+        made_with = resolving.made_with(connection)
     made_from = base.profile.get("records")
     return Matching(
         version=model.version,
@@ -87,7 +89,8 @@ def matching(estate: Estate) -> Matching:
         duplicate_free=tuple(sorted(model.duplicate_free)),
         set_here=_set_here(base, model),
         made_from=made_from if isinstance(made_from, int) else None,
-        made_with=made_with,
+        made_with=made_with.model,
+        another_release=made_with.model is not None and made_with.code != release.digest(),
         outgrown=outgrown(base, models.parties(estate.store)),
     )
 

@@ -14,6 +14,7 @@ from estates import EstateFolder
 from test_sync_resolve import COLUMNS, CRM, SASKIA, row
 from typer.testing import CliRunner, Result
 
+from identity import release
 from identity.model import packaged_prior
 from store import models
 from sync.cli import command_line, console
@@ -70,6 +71,17 @@ def test_customers_of_another_threshold_are_not_up_to_date(estate: EstateFolder)
     )  # fmt: skip
     estate.resolve()
     assert matching(estate.here).up_to_date and "links everything anew" not in shown(estate).stderr
+
+
+def test_customers_of_another_release_are_not_up_to_date(estate: EstateFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(release, "digest", lambda: "another")
+    assert not matching(estate.here).up_to_date
+    assert "made by another release of the program" in shown(estate).stderr
+    for words in (("resolve", "--dry-run"), ("customer", "why", "crm/crm", "shop/shop")):
+        result = CliRunner().invoke(command_line(), [*words, "--estate", str(estate.root)])
+        assert "another release of the program" in result.stderr
+    estate.resolve()
+    assert matching(estate.here).up_to_date
 
 
 def test_an_outgrown_model_is_told(estate: EstateFolder) -> None:

@@ -122,9 +122,14 @@ def matching_notes(matching: Matching) -> Iterator[str]:
     if matching.prior:
         yield "no model was trained: the packaged prior is used; 'voeg model train' learns from your own data"
     if matching.made_with and not matching.up_to_date:
+        why = (
+            "by another release of the program, which matches otherwise"
+            if matching.made_with == matching.version
+            else "with another model, threshold or list of duplicate-free sources than is in use"
+        )
         yield (
-            "customers were made with another model, threshold or list of duplicate-free sources than is in use:"
-            " 'voeg resolve' links everything anew; 'voeg resolve --dry-run' tells what that changes"
+            f"customers were made {why}: 'voeg resolve' links everything anew;"
+            " 'voeg resolve --dry-run' tells what that changes"
         )
     if matching.outgrown:
         yield matching.outgrown

@@ -54,7 +54,9 @@ def print_rehearsal(rehearsal: Rehearsal, *, base: str, as_json: bool) -> None:
         f"tried model {base}{tried}: link threshold {bits(rehearsal.link_threshold)} bits,"
         f" review threshold {bits(rehearsal.review_threshold)}"
     )
-    if rehearsal.standing == rehearsal.model:
+    if rehearsal.another_release:
+        note("customers were made by another release of the program: what would change, may be for that")
+    elif rehearsal.standing == rehearsal.model:
         note("customers are made with it: what would change now, waits for 'voeg resolve'")
     out.print(_in_a_sentence(rehearsal), markup=False)
     rows = [
