@@ -6,12 +6,15 @@ in the order of their keys.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 import duckdb
 import numpy as np
 import polars as pl
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from identity import blocking
@@ -19,15 +22,17 @@ from identity.clustering import Edges, Ints
 from identity.comparison import COMPARISONS, VETOES, Comparison
 from identity.evidence import Evidence, evidence
 from identity.model import Model, Population
-from identity.records import Stored, registered
+from identity.records import Stored
 
 TILE: Final = 1_000_000
-"""Records that pairs are joined with at a time; with all features some 500 MB."""
+"""Records of which pairs are made at a time; with what is compared some 300 MB."""
 PAIRS: Final = 25_000_000
 """Pairs, repetitions included, that are made at a time; without repetitions some 100 MB."""
+ROWS: Final = 50_000
+"""Pairs handed to DuckDB at a time, with the features of both records: some 50 MB."""
 
-_NO_REORDERING: Final = "SET disabled_optimizers = 'join_order,build_side_probe_side'"
-"""Joins as written: what stands on the right is held in memory, what stands on the left flows by."""
+Rows = NDArray[np.integer]
+"""Rows of a frame, by number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,7 @@ class Pairs:
             model: the model version.
             party_type: of all the records.
             numbering: of the records.
-            records: features as the model sees them, with ``i``: number of arrival.
+            records: features as the model sees them.
             keys_table: their blocking keys.
         """
         self._connection = connection
@@ -84,103 +89,112 @@ class Pairs:
         self._numbering = numbering
         self._records = records
         self._keys = keys_table
-        connection.execute(_NO_REORDERING)
+        self._surprises = [f"{name}_surprise" for name in _frequencies(COMPARISONS[party_type])]
+        compared = dict.fromkeys(column for one in COMPARISONS[party_type] for column in one.columns)
+        self._columns = [*compared, *self._surprises, "only_source"]
 
     def edges(self) -> Edges:
         """Return the pairs at or above the review threshold, sorted."""
         rules = blocking.RULES[self._party_type]
         blocks = blocking.blocks(self._connection, self._keys, rules, self._model.common_keys)
-        count = self._numbering.order.size
         found = [pl.DataFrame(schema={"l": pl.Int32, "r": pl.Int32, "weight": pl.Int32, "veto": pl.Boolean})]
         for first, end in blocks.ranges(records=TILE, pairs=PAIRS):
             left, right = blocks.pairs(first, end)
-            for start in range(first // TILE * TILE, count, TILE):
+            lefts = self._records.slice(first, end, self._columns)
+            for start in range(first // TILE * TILE, self._records.count, TILE):
                 inside = (right >= start) & (right < start + TILE)
-                found.append(self._weighed(left[inside], right[inside], (first, end), (start, start + TILE)))
-        return self._numbering.edges(pl.concat(found))
+                rights = self._records.slice(start, start + TILE, self._columns)
+                one, other = left[inside], right[inside]
+                weighed = self._weighed(lefts, one - first, rights, other - start)
+                place = weighed["place"].to_numpy()
+                found.append(weighed.select("weight", "veto", l=pl.Series(one[place]), r=pl.Series(other[place])))
+        return self._numbering.edges(pl.concat(found, how="diagonal"))
 
     def weigh(self, left: Ints, right: Ints) -> Evidence:
         """Weigh the given pairs (places in the key order, ``left`` < ``right``), whatever they prove."""
         comparisons = COMPARISONS[self._party_type]
-        surprises = _surprises(comparisons)
-        levels = [f"{one.sql(_left, _right)} AS {one.name}" for one in comparisons]
-        kept = [f"a.{name}_surprise AS {name}_surprise" for name in surprises]
-        one, other = self._numbering.order[left], self._numbering.order[right]
-        concerned = np.zeros(self._numbering.order.size, dtype=bool)
-        concerned[one] = concerned[other] = True
-        frames = {
-            "pair_frame": pl.DataFrame({"l": one, "r": other}).cast(pl.Int32).with_row_index("place"),
-            "record_frame": self._records.gather(np.flatnonzero(concerned)),
-        }
-        with registered(self._connection, **frames):
-            rows = self._connection.sql(
-                f"""
-                SELECT place, {", ".join(levels + kept)}, {_SAME_ONLY_SOURCE} AS veto
-                FROM pair_frame JOIN record_frame a ON a.i = l JOIN record_frame b ON b.i = r
-                """  # noqa: S608
-            )
-            pairs = pl.DataFrame(rows.to_arrow_table()).sort("place")
-        found = pairs.select(one.name for one in comparisons).to_numpy()
+        numbers, rows = np.unique(self._numbering.order[np.concatenate([left, right])], return_inverse=True)
+        records = self._records.gather(numbers, self._columns)
+        surprises = [f"l_{name} AS {name}" for name in self._surprises]
+        pairs = self._of_pairs(
+            f"SELECT place, {', '.join([*_levels(comparisons), *surprises])}, {_SAME_ONLY_SOURCE} AS veto FROM pair",  # noqa: S608
+            _side_by_side(records, rows[: left.size], records, rows[left.size :]),
+        ).sort("place")
         return evidence(
             left,
             right,
-            levels=found,
-            surprises={name: pairs[f"{name}_surprise"].fill_null(0).cast(pl.Int64).to_numpy() for name in surprises},
+            levels=pairs.select(one.name for one in comparisons).to_numpy(),
+            surprises={
+                name: pairs[f"{name}_surprise"].fill_null(0).cast(pl.Int64).to_numpy()
+                for name in _frequencies(comparisons)
+            },
             veto=pairs["veto"].to_numpy(),
             party_type=self._party_type,
             population=self._model.populations[self._party_type],
         )
 
-    def _weighed(
-        self, left: NDArray[np.int32], right: NDArray[np.int32], lefts: tuple[int, int], rights: tuple[int, int]
-    ) -> pl.DataFrame:
-        """Return those of the pairs that reach the review threshold: l, r, weight, veto.
-
-        Args:
-            left: one record of every pair.
-            right: the other.
-            lefts: from which to before which number ``left`` goes.
-            rights: from which to before which number ``right`` goes.
-        """
-        population = self._model.populations[self._party_type]
+    def _weighed(self, lefts: pl.DataFrame, left: Rows, rights: pl.DataFrame, right: Rows) -> pl.DataFrame:
+        """Return those of the pairs (``_side_by_side``) that reach the review threshold: place, weight, veto."""
         comparisons = COMPARISONS[self._party_type]
-        levels = [f"{one.sql(_left, _right)} AS {one.name}" for one in comparisons]
-        kept = [f"a.{name}_surprise" for name in _surprises(comparisons)]
-        frames = {
-            "pair_frame": pl.DataFrame({"l": left, "r": right}),
-            "left_frame": self._records.slice(*lefts),
-            "right_frame": self._records.slice(*rights),
-        }
-        with registered(self._connection, **frames):
-            rows = self._connection.sql(
-                f"""
-                WITH level AS (
-                    SELECT l, r, {", ".join(levels + kept)}, {_SAME_ONLY_SOURCE} AS duplicates
-                    FROM pair_frame JOIN left_frame a ON a.i = l JOIN right_frame b ON b.i = r
-                ),
-                weighed AS (
-                    SELECT l, r, {_weight(comparisons, population)} AS weight, {_veto(self._party_type)} AS veto
-                    FROM level
-                )
-                FROM weighed WHERE weight >= {self._model.review_threshold}
-                """  # noqa: S608
+        surprises = [f"l_{name} AS {name}" for name in self._surprises]
+        return self._of_pairs(
+            f"""
+            WITH level AS (
+                SELECT place, {", ".join([*_levels(comparisons), *surprises])}, {_SAME_ONLY_SOURCE} AS duplicates
+                FROM pair
+            ),
+            weighed AS (
+                SELECT
+                    place,
+                    {_weight(comparisons, self._model.populations[self._party_type])} AS weight,
+                    {_veto(self._party_type)} AS veto
+                FROM level
             )
-            return pl.DataFrame(rows.to_arrow_table())
+            FROM weighed WHERE weight >= {self._model.review_threshold}
+            """,  # noqa: S608
+            _side_by_side(lefts, left, rights, right),
+        )
+
+    def _of_pairs(self, query: str, pairs: Iterator[pa.Table]) -> pl.DataFrame:
+        """Answer a query of the table ``pair``, of which there is a first piece; rows come in any order."""
+        first = next(pairs)
+        batches = chain.from_iterable(piece.to_batches() for piece in chain([first], pairs))
+        self._connection.register("pair", pa.RecordBatchReader.from_batches(first.schema, batches))
+        answer = pl.DataFrame(self._connection.sql(query).to_arrow_table())
+        self._connection.unregister("pair")
+        return answer
 
 
-_SAME_ONLY_SOURCE: Final = "coalesce(a.only_source = b.only_source, false)"
-"""Both are of one source that has a party once."""
+def _side_by_side(lefts: pl.DataFrame, left: Rows, rights: pl.DataFrame, right: Rows) -> Iterator[pa.Table]:
+    """Yield pairs of rows, some at a time: ``place`` UInt32, ``l_…`` and ``r_…`` the columns of either side.
+
+    Putting rows side by side by their number takes a third of what a join by it does, and no preparation.
+    """
+    lefts, rights = lefts.rename(_left), rights.rename(_right)
+    for start in range(0, max(left.size, 1), ROWS):
+        some = slice(start, start + ROWS)
+        pairs = pl.concat([lefts[left[some]], rights[right[some]]], how="horizontal")
+        yield pairs.with_row_index("place", start).to_arrow(compat_level=pl.CompatLevel.newest())
 
 
 def _left(column: str) -> str:
-    return f"a.{column}"
+    return f"l_{column}"
 
 
 def _right(column: str) -> str:
-    return f"b.{column}"
+    return f"r_{column}"
 
 
-def _surprises(comparisons: tuple[Comparison, ...]) -> list[str]:
+_SAME_ONLY_SOURCE: Final = f"coalesce({_left('only_source')} = {_right('only_source')}, false)"
+"""Both are of one source that has a party once."""
+
+
+def _levels(comparisons: tuple[Comparison, ...]) -> list[str]:
+    """Write the level of every comparison."""
+    return [f"{one.sql(_left, _right)} AS {one.name}" for one in comparisons]
+
+
+def _frequencies(comparisons: tuple[Comparison, ...]) -> list[str]:
     """Return the features of which the shared value's surprise counts."""
     return sorted({level.frequency for one in comparisons for level in one.levels if level.frequency})
 

@@ -68,31 +68,31 @@ class Stored:
         for place in range(len(self._starts)):
             yield self._frame(place)
 
-    def slice(self, first: int, end: int) -> pl.DataFrame:
-        """Return the records ``first`` … ``end`` - 1, as far as there are."""
-        parts = [self._frame(0).clear()]
-        for start, frame in self._within(first, end):
+    def slice(self, first: int, end: int, columns: list[str]) -> pl.DataFrame:
+        """Return columns of the records ``first`` … ``end`` - 1, as far as there are; as one piece of memory."""
+        parts = [self._frame(0, columns).clear()]
+        for start, frame in self._within(first, end, columns):
             low, high = np.clip([first - start, end - start], 0, frame.height).tolist()
             parts.append(frame.slice(low, high - low))
-        return pl.concat(parts)
+        return pl.concat(parts, rechunk=True)
 
-    def gather(self, numbers: NDArray[np.int64]) -> pl.DataFrame:
-        """Return the records of these numbers, which are sorted."""
-        parts = [self._frame(0).clear()]
-        for start, frame in self._within(int(numbers[0]), int(numbers[-1]) + 1) if numbers.size else ():
+    def gather(self, numbers: NDArray[np.int64], columns: list[str]) -> pl.DataFrame:
+        """Return columns of the records of these numbers, which are sorted; as one piece of memory."""
+        parts = [self._frame(0, columns).clear()]
+        for start, frame in self._within(int(numbers[0]), int(numbers[-1]) + 1, columns) if numbers.size else ():
             low, high = np.searchsorted(numbers, [start, start + frame.height])
             parts.append(frame[numbers[low:high] - start])
-        return pl.concat(parts)
+        return pl.concat(parts, rechunk=True)
 
-    def _within(self, first: int, end: int) -> Iterator[tuple[int, pl.DataFrame]]:
+    def _within(self, first: int, end: int, columns: list[str]) -> Iterator[tuple[int, pl.DataFrame]]:
         """Yield the files with some of these records, each with the number of its first."""
         low = bisect.bisect_right(self._starts, first) - 1
         high = bisect.bisect_left(self._starts, end)
         for place in range(max(low, 0), high):
-            yield self._starts[place], self._frame(place)
+            yield self._starts[place], self._frame(place, columns)
 
-    def _frame(self, place: int) -> pl.DataFrame:
-        return pl.read_ipc(self._path(place))
+    def _frame(self, place: int, columns: list[str] | None = None) -> pl.DataFrame:
+        return pl.read_ipc(self._path(place), columns=columns)
 
     def _path(self, place: int) -> Path:
         return self._folder / f"{place:06}.arrow"
