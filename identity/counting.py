@@ -70,9 +70,12 @@ def generic_values(
     for name in _SHAREABLE:
         shared = connection.sql(
             f"""
-            WITH told AS (SELECT unnest({name}) AS value, {_PERSON} AS person FROM feature),
-            often AS (SELECT value FROM told GROUP BY value HAVING count(*) > {PEOPLE_SHARING})
-            SELECT value FROM told SEMI JOIN often USING (value)
+            WITH often AS (
+                SELECT hash(value) AS quick FROM (SELECT unnest({name}) AS value FROM feature)
+                GROUP BY quick HAVING count(*) > {PEOPLE_SHARING}
+            )
+            SELECT value FROM (SELECT unnest({name}) AS value, {_PERSON} AS person FROM feature)
+            WHERE hash(value) IN (FROM often)
             GROUP BY value HAVING count(DISTINCT person) > {PEOPLE_SHARING}
             """  # noqa: S608
         ).fetchall()
