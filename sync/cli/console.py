@@ -1,7 +1,7 @@
 """What the command line prints: tables for people, JSON for machines, errors on standard error.
 
 Standard output carries the answer alone, so that it can be piped; progress and errors go to standard error.
-Exit codes: 0 done, 1 failed, 2 wrong use.
+Exit codes: 0 done, 1 failed, 2 wrong use; a command that has others says so in its help.
 """
 
 from __future__ import annotations

@@ -71,6 +71,8 @@ def why(
 ) -> None:
     """Explain what speaks for two being one customer, and against it: every comparison, in words and in bits.
 
+    Each bit doubles the odds that the two are one; ten are a thousand to one.
+
     With --json: "format", the two sides "a" and "b", whether they are "together", the "verdict" on the "strongest" pair
     with its "evidence", all "pairs", the weight "between" the two as a whole, "decisions" and "notes"; weights in bits.
     """
