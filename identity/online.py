@@ -398,15 +398,15 @@ class _Keys:
         # Read enough of the records of each key to know on which side of its ceiling it is after all changes.
         most = max(_CEILINGS.values()) + len(self._records.altered) + 1
         stored = dict(self._index.holders([key for key in keys if key not in self._common], most))
+        ceilings, taken, given, nobody = self._ceiling, self._taken, self._given, frozenset[int]()
         for key in keys:
             before = stored.get(key, ())
             after: Collection[int] = before
-            ceiling = self._ceiling[key]
-            if key in self._taken or key in self._given:
-                after = set(before).difference(self._taken.get(key, ())).union(self._given.get(key, ()))
-                if (len(after) > ceiling) != (len(before) > ceiling):
+            if key in taken or key in given:
+                after = given.get(key, nobody).union(before).difference(taken.get(key, nobody))
+                if (len(after) > ceilings[key]) != (len(before) > ceilings[key]):
                     self.crossing.update(before, after)
-            self._holders[key] = () if len(after) > ceiling else after
+            self._holders[key] = () if len(after) > ceilings[key] else after
 
 
 class _Edges(NamedTuple):

@@ -26,6 +26,7 @@ FIELDS: Final = tuple(name for name in SCHEMA if name not in ("record_no", "key"
 _PLACES: Final = {name: place for place, name in enumerate(FIELDS)}
 LISTS: Final = frozenset(name for name in FIELDS if SCHEMA[name] == pl.List(pl.String))
 """Those that hold several values."""
+_KINDS: Final = tuple((name, name in LISTS) for name in FIELDS)
 
 
 def pack(features: pl.DataFrame) -> pl.DataFrame:
@@ -68,7 +69,12 @@ def pack_one(record: Mapping[str, Value]) -> str:
 def unpack_one(content: str) -> dict[str, Value]:
     """Return the features of one record."""
     texts = fields(content)
-    return {name: read(texts, name) for name in FIELDS}
+    if _ESCAPE in content:
+        return {name: read(texts, name) for name in FIELDS}
+    return {
+        name: None if not text else text[:-1].split(_AFTER) if is_list else text
+        for (name, is_list), text in zip(_KINDS, texts, strict=True)
+    }
 
 
 def cut(content: pl.Series, names: Sequence[str]) -> pl.DataFrame:

@@ -33,31 +33,23 @@ _KEY_BITS: Final = 2**64 - 1
 
 
 class Record(dict[str, Value]):
-    """The features of one record as a model sees them; each is read when it is first asked for.
+    """The features of one record as a model sees them; equal to what ``records.view`` makes of many.
 
     Generic values are left out, and a gender that the record doesn't tell is taken from its given name where the model
-    knows that. Of most records only a few features are asked for, before it is clear that a pair is hopeless.
+    knows that.
     """
 
-    __slots__ = ("_model", "_texts", "key")
+    __slots__ = ("_model", "key")
 
     def __init__(self, content: str, key: int, model: Model) -> None:
         """Take packed features, and the record's key with its bits as a signed number."""
-        super().__init__()
+        super().__init__(packing.unpack_one(content))
         self.key = unsigned(key)
-        self._texts = packing.fields(content)
         self._model = model
-
-    def __missing__(self, name: str) -> Value:
-        """Read a feature."""
-        value = packing.read(self._texts, name)
-        if value is None:
-            if name == "gender" and isinstance(given := self["given"], str):
-                value = self._model.genders.get(given)
-        elif name in self._model.generic:
-            value = _telling(value, self._model.generic[name])
-        self[name] = value
-        return value
+        for name, generic in model.generic.items():
+            self[name] = _telling(self[name], generic)
+        if self["gender"] is None and isinstance(given := self["given"], str):
+            self["gender"] = model.genders.get(given)
 
     def __repr__(self) -> str:
         """Name it without its values, which are personal data."""
@@ -384,15 +376,12 @@ def _reading(name: str, generic: frozenset[str], read: set[str]) -> list[str]:
     """Write how the other record's feature is read, unless it is one of those that were ``read``; add it to them."""
     if name in read:
         return []
-    lines = _reading("given", generic, read) if name == "gender" else []
     read.add(name)
-    lines.append(f"r_{name} = {packing.reading(name)}")
-    told = f"if r_{name} is not None:"
-    if name == "gender":
-        lines.append("if r_gender is None: r_gender = genders.get(r_given)")
-        told = "else:"
+    lines = [f"r_{name} = {packing.reading(name)}"]
     if name in generic:
-        lines.append(f"{told} r_{name} = telling(r_{name}, generic_{name})")
+        lines.append(f"if r_{name} is not None: r_{name} = telling(r_{name}, generic_{name})")
+    if name == "gender":
+        lines += [*_reading("given", generic, read), "if r_gender is None: r_gender = genders.get(r_given)"]
     return lines
 
 
