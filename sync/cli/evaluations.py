@@ -58,8 +58,8 @@ def evaluate(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Who is who: CSV, JSON Lines (or either as .gz) or Parquet, with data_source, record_id and a column for"
-            " the customer.",
+            help="Who is who: CSV, JSON Lines (or either as .gz) or Parquet, with data_source, record_id and a column"
+            " for the customer.",
         ),
     ] = None,
     entity: Annotated[
