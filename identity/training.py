@@ -73,6 +73,8 @@ ROUNDS: Final = 60
 """Of expectation maximisation for r; it has settled long before."""
 PRIOR_IN_M: Final = 0.02
 """Share of the prior in every m, so that a level nobody saw is rare, not impossible."""
+MOSTLY: Final = 0.5
+"""Share of *other* among relatives from which they mostly differ."""
 LIKE_THE_PRIOR: Final = 20.0
 """Pairs that the prior counts for in every distribution of relatives."""
 
@@ -162,6 +164,7 @@ PASSES: Final[Mapping[str, tuple[Pass, ...]]] = MappingProxyType(
             Pass(("organisation", "areas", "branch"), ("organisation",)),
             Pass(("organisation", "phones", "branch"), ("organisation",)),
             Pass(("registrations", "branch"), ("registrations",)),
+            Pass(("ibans", "branch"), ("ibans",)),
         ),
     }
 )
@@ -223,9 +226,9 @@ def _create_sample(
     flags = ", ".join(f"{test} AS {name}" for name, test in tests.items())
     frame = connection.sql(
         f"SELECT *, {flags} FROM feature WHERE party_type = '{party_type}' AND ({' OR '.join(tests)})"  # noqa: S608
-        " ORDER BY key, record_no"
     ).pl()
-    create_records(connection, frame.with_row_index("i").with_columns(pl.col("i").cast(pl.Int32)), model)
+    numbered = frame.sort("key", "record_no").with_row_index("i").with_columns(pl.col("i").cast(pl.Int32))
+    create_records(connection, numbered, model)
     # Many pairs may have been of generic values, which are gone here.
     found = {one: slices[one.by] for one in useful}
     return {one: part for one, part in found.items() if pairs_of(connection, one, "record", part)}
@@ -272,12 +275,15 @@ def _train_population(
     [(sampled,)] = connection.sql("SELECT count(*) FROM record WHERE random").fetchall()
     all_pairs = math.comb(sampled, 2)
     parties = relatives = float(counts.sum()) / 3
+    overstated = {name for name in found_m.keys() - known if r[name][-1] > MOSTLY}
     for _ in range(2):
         for name in found_m:
             # The random pairs hold a few of one party and of relatives, which agree where strangers would not.
             others = (parties * m[name] + relatives * r[name]) / all_pairs
             u[name] = _normal(np.maximum(found_u[name] - others, rarest[name]))
-        parties, relatives = _mixture(patterns, counts, all_pairs=all_pairs, m=m, u=u, r=r, prior_m=prior_m)
+        parties, relatives = _mixture(
+            patterns, counts, all_pairs=all_pairs, m=m, u=u, r=r, prior_m=prior_m, overstated=overstated
+        )
     estimate = _Estimate(m, u, r, parties, relatives, all_pairs)
     decided, bands = _decided(connection, comparisons, estimate, patterns, counts)
     parties = estimate.parties
@@ -516,28 +522,48 @@ def _seen(comparisons: Sequence[Comparison], patterns: Patterns, counts: Floats)
 
 
 def _mixture(
-    patterns: Patterns, counts: Floats, *, all_pairs: int, m: Tables, u: Tables, r: Tables, prior_m: Tables
+    patterns: Patterns,
+    counts: Floats,
+    *,
+    all_pairs: int,
+    m: Tables,
+    u: Tables,
+    r: Tables,
+    prior_m: Tables,
+    overstated: Collection[str],
 ) -> tuple[float, float]:
     """Estimate how relatives agree (``r``, in place), and how many pairs are one party and how many relatives.
 
-    Strangers need no estimate: nearly all pairs are strangers, and u is known.
+    Strangers need no estimate: nearly all pairs are strangers, and u is known. The passes that m comes from know no
+    relatives, and took twins, or a father and a son, for one party that differs. So ``overstated`` is m of *other* in
+    what relatives mostly differ in: it falls (in place) to what is left of it once they have a place of their own.
     """
     names = list(m)  # in the order of the patterns' columns
     prior = {name: r[name].copy() for name in names}
     # What tells one party from relatives stays near the prior, or relatives become one party once more.
     held = {name: 0.5 * float(np.abs(prior_m[name] - prior[name]).sum()) for name in names}
-    party, stranger = _likelihood(patterns, names, m), _likelihood(patterns, names, u) * all_pairs
+    stranger = _likelihood(patterns, names, u) * all_pairs
     parties, relatives = counts.sum() / 3, counts.sum() / 3
     for _ in range(ROUNDS):
-        relative = _likelihood(patterns, names, r)
+        party, relative = _likelihood(patterns, names, m), _likelihood(patterns, names, r)
         total = parties * party + relatives * relative + stranger
-        is_relative = counts * relatives * relative / total
-        parties, relatives = float((counts * parties * party / total).sum()), float(is_relative.sum())
+        is_party, is_relative = counts * parties * party / total, counts * relatives * relative / total
+        parties, relatives = float(is_party.sum()), float(is_relative.sum())
         for column, name in enumerate(names):
             tells = patterns[:, column] != MISSING
+            if name in overstated:
+                others = patterns[:, column] == prior[name].size - 1
+                share = float(is_party[others].sum() / max(is_party[tells].sum(), 1.0))
+                m[name] = _with_others(m[name], (1 - PRIOR_IN_M) * share + PRIOR_IN_M * float(prior_m[name][-1]))
             seen = np.bincount(patterns[tells, column], is_relative[tells], minlength=prior[name].size)
             r[name] = _normal(seen + (LIKE_THE_PRIOR + held[name] * float(seen.sum())) * prior[name])
     return max(parties, 1.0), max(relatives, 1.0)
+
+
+def _with_others(m: Floats, share: float) -> Floats:
+    """Return m with so large a share of *other*, its last level, at most."""
+    share = min(share, float(m[-1]))
+    return np.append(m[:-1] * (1 - share) / m[:-1].sum(), share)
 
 
 def _likelihood(patterns: Patterns, names: Sequence[str], tables: Tables) -> Floats:
