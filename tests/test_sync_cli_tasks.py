@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from estates import EstateFolder, partition
 from test_sync_resolve import COLUMNS, CRM, SASKIA, WOUTER, row
 from typer.testing import CliRunner, Result
 
+from identity.model import packaged_prior
+from store import models
 from sync.cli import command_line, console
 
 NATIONAL_ID = "111222333"
@@ -103,6 +106,15 @@ def test_a_task_shows_both_sides_and_masks_what_is_sensitive(estate: EstateFolde
     assert {document["a"]["content"]["given_name"], document["b"]["content"]["given_name"]} == {"Saskia"}
     assert document["why"]["verdict"]["code"] == "review"
     assert NATIONAL_ID not in json.dumps(document)
+
+
+def test_a_question_can_be_read_and_answered_after_an_upgrade_that_wants_another_model(estate: EstateFolder) -> None:
+    [task] = tasks(estate)
+    outdated = json.dumps({**json.loads(packaged_prior().to_json()), "feature_version": 0})
+    models.activate(estate.store, "outdated", outdated, actor="test", now=datetime.now(UTC))
+    told = voeg(estate, "tasks", "show", str(task["id"]))
+    assert "Terpstra" in told.stdout and "voeg model train" in told.stderr
+    voeg(estate, "tasks", "decide", str(task["id"]), "--same", "--reason", "one contract")
 
 
 def test_a_decision_holds_until_a_steward_takes_it_back(estate: EstateFolder) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from canonical_model import schema
-from foundation.errors import VoegError
+from foundation.errors import ConfigurationError, VoegError
 from identity.explanation import respect
 from identity.model import BIT
 from identity.questions import Kind, Reason
@@ -245,10 +245,14 @@ def _print_sides(shown: Shown) -> None:
 
 
 def _why(here: Estate, shown: Shown) -> Why | None:
-    """Return what the two records prove by the model in use; None when one of them is gone."""
+    """Return what the two records prove by the model in use; None when one of them, or such a model, is not there."""
     if shown.a is None or shown.b is None:
         return None
-    model, _ = model_in_use(here.store, here.settings.identity, here.duplicate_free)
+    try:
+        model, _ = model_in_use(here.store, here.settings.identity, here.duplicate_free)
+    except ConfigurationError as error:  # of another release: a question can be answered all the same
+        note(str(error))
+        return None
     explainer = Explainer(here.store, model, region=here.settings.phone.region)
     return explainer.why(str(shown.task.a), str(shown.task.b))
 
