@@ -107,11 +107,8 @@ def train(
             frequencies=counting.frequencies(connection, common, prior.frequencies),
             common_keys=counting.common_keys(connection, common),
         )
-        records = counting.records(connection)
-        trained = {
-            party_type: _train_population(connection, model, party_type, records.get(party_type, 0), decisions)
-            for party_type in COMPARISONS
-        }
+        samples = _samples(connection, counting.records(connection), decisions)
+        trained = {party_type: _train_population(connection, model, samples[party_type]) for party_type in COMPARISONS}
         sources = counting.sources(connection)
     return replace(
         model,
@@ -187,51 +184,94 @@ def _value(name: str, of: str = "") -> str:
     return f"{of}{name}[1]" if isinstance(SCHEMA[name], pl.List) else f"{of}{name}"
 
 
-def pairs_of(connection: duckdb.DuckDBPyConnection, one: Pass, records: str, condition: str = "true") -> int:
-    """Count the pairs of a blocking pass among some records of a table, from the sizes of its blocks."""
+def pairs_of(
+    connection: duckdb.DuckDBPyConnection, one: Pass, records: str, condition: str = "true", *, every: int = 1
+) -> int:
+    """Count the pairs of a blocking pass among some records of a table, from the sizes of one in so many blocks."""
     keys = [_value(name) for name in one.on]
     present = " AND ".join(f"{key} IS NOT NULL" for key in keys)
+    block = f"hash({', '.join(keys)})"
     [(pairs,)] = connection.sql(
         f"SELECT sum(n * (n - 1) // 2)::BIGINT FROM (SELECT count(*) AS n FROM {records}"  # noqa: S608
-        f" WHERE {condition} AND {present} GROUP BY hash({', '.join(keys)}))"
+        f" WHERE {condition} AND {present} AND {block} % {every} = 0 GROUP BY {block})"
     ).fetchall()
-    return int(pairs or 0)
+    return int(pairs or 0) * every
 
 
-def _create_sample(
-    connection: duckdb.DuckDBPyConnection, model: Model, party_type: str, records: int, decisions: pl.DataFrame
-) -> dict[Pass, str]:
-    """Make the table ``record``: a sample of the records of a party type, as linking compares them.
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """Records of one party type, and why they are here.
 
-    It has ``i``, numbered by key, and says why a record is in the sample: ``random`` of those picked by key alone,
-    ``slice_0`` … of those in the blocks of passes, ``decided`` of those that people decided about.
-
-    Returns:
-        The passes with enough pairs, and the slice in which each finds them.
+    ``random`` are those picked by key alone, ``slice_0`` … those in the blocks of passes, ``decided`` those that people
+    decided about.
     """
-    of_type = f"party_type = '{party_type}'"
-    pairs = {one: pairs_of(connection, one, "feature", of_type) for one in (*PASSES[party_type], KNOWN[party_type])}
+
+    party_type: str
+    all_records: int  # of the type
+    records: pl.DataFrame  # features, and these columns
+    passes: Mapping[Pass, str]  # those with enough pairs, and the slice in which each finds them
+    decisions: pl.DataFrame
+
+    def create_records(self, connection: duckdb.DuckDBPyConnection, model: Model) -> dict[Pass, str]:
+        """Make the table ``record`` of the records as linking compares them, with ``i``, numbered by key.
+
+        Returns:
+            The passes that have pairs still, and their slices: many may have been of generic values.
+        """
+        numbered = self.records.sort("key", "record_no").with_row_index("i").with_columns(pl.col("i").cast(pl.Int32))
+        create_records(connection, numbered, model)
+        connection.register("decision", self.decisions.to_arrow())
+        return {one: part for one, part in self.passes.items() if pairs_of(connection, one, "record", part)}
+
+
+def _samples(
+    connection: duckdb.DuckDBPyConnection, records: Mapping[str, int], decisions: pl.DataFrame
+) -> dict[str, _Sample]:
+    """Pick the records of every party type that parameters are estimated from; all are read once."""
+    connection.register("decision", decisions.to_arrow())
+    passes: dict[str, dict[Pass, str]] = {party_type: {} for party_type in COMPARISONS}
+    tests: dict[str, list[str]] = {"random": ["false"], "decided": ["false"]}
+    for party_type, count in records.items():
+        if count < ENOUGH_RECORDS:
+            continue
+        of_type = f"party_type = '{party_type}'"
+        passes[party_type], found = _slices(connection, party_type, count)
+        found["random"] = f"key % {MILLION} < {math.ceil(MILLION * SAMPLED_RECORDS / count)}"
+        found["decided"] = "record_no IN (SELECT a FROM decision UNION SELECT b FROM decision)"
+        for name, test in found.items():
+            tests.setdefault(name, []).append(f"({of_type} AND {test})")
+    flags = ", ".join(f"({' OR '.join(of_types)}) AS {name}" for name, of_types in tests.items())
+    frame = connection.sql(f"SELECT *, {flags} FROM feature WHERE {' OR '.join(tests)}").pl()  # noqa: S608
+    return {
+        party_type: _Sample(
+            party_type,
+            records.get(party_type, 0),
+            frame.filter(pl.col("party_type") == party_type),
+            passes[party_type],
+            decisions,
+        )
+        for party_type in COMPARISONS
+    }
+
+
+def _slices(
+    connection: duckdb.DuckDBPyConnection, party_type: str, records: int
+) -> tuple[dict[Pass, str], dict[str, str]]:
+    """Return the passes with enough pairs and the slice in which each finds them, and what records are in a slice."""
+    of_type, every = f"party_type = '{party_type}'", math.ceil(records / SAMPLED_RECORDS)
+    passes = (*PASSES[party_type], KNOWN[party_type])
+    pairs = {one: pairs_of(connection, one, "feature", of_type, every=every) for one in passes}
     useful = {one: count for one, count in pairs.items() if count >= ENOUGH_VALUES}
-    every: dict[tuple[str, ...], int] = {}
+    parts: dict[tuple[str, ...], int] = {}
     for one, count in useful.items():
-        every[one.by] = max(every.get(one.by, 1), math.ceil(count / PASS_PAIRS))
-    slices = {by: f"slice_{number}" for number, by in enumerate(sorted(every))}
-    tests = {"random": f"key % {MILLION} < {math.ceil(MILLION * SAMPLED_RECORDS / records)}"}
+        parts[one.by] = max(parts.get(one.by, 1), math.ceil(count / PASS_PAIRS))
+    slices = {by: f"slice_{number}" for number, by in enumerate(sorted(parts))}
+    tests = {}
     for by, name in slices.items():
         values = [_value(feature) for feature in by]
         present = " AND ".join(f"{value} IS NOT NULL" for value in values)
-        tests[name] = f"({present} AND hash({', '.join(values)}) % {every[by]} = 0)"
-    connection.register("decision", decisions.to_arrow())
-    tests["decided"] = "record_no IN (SELECT a FROM decision UNION SELECT b FROM decision)"
-    flags = ", ".join(f"{test} AS {name}" for name, test in tests.items())
-    frame = connection.sql(
-        f"SELECT *, {flags} FROM feature WHERE party_type = '{party_type}' AND ({' OR '.join(tests)})"  # noqa: S608
-    ).pl()
-    numbered = frame.sort("key", "record_no").with_row_index("i").with_columns(pl.col("i").cast(pl.Int32))
-    create_records(connection, numbered, model)
-    # Many pairs may have been of generic values, which are gone here.
-    found = {one: slices[one.by] for one in useful}
-    return {one: part for one, part in found.items() if pairs_of(connection, one, "record", part)}
+        tests[name] = f"{present} AND hash({', '.join(values)}) % {parts[by]} = 0"
+    return {one: slices[one.by] for one in useful}, tests
 
 
 # --- parameters ------------------------------------------------------------------------------------------------
@@ -244,18 +284,15 @@ MISSING: Final = -1
 
 
 def _train_population(
-    connection: duckdb.DuckDBPyConnection,
-    model: Model,
-    party_type: str,
-    records: int,
-    decisions: pl.DataFrame,
+    connection: duckdb.DuckDBPyConnection, model: Model, sample: _Sample
 ) -> tuple[Population, dict[str, JsonValue]]:
     """Estimate the parameters of one party type; returns them and what to say of them in the profile."""
+    party_type, records = sample.party_type, sample.all_records
     prior = model.populations[party_type]
     if records < ENOUGH_RECORDS:
         return prior, {"records": records, "at_prior": "all: too few records"}
     comparisons = COMPARISONS[party_type]
-    passes = _create_sample(connection, model, party_type, records, decisions)
+    passes = sample.create_records(connection, model)
     told, told_by = _told(connection), _telling(connection, comparisons, records)
     enough = [one for one in comparisons if told_by[one.name] >= ENOUGH_VALUES]
     found_u = _strangers(connection, enough)
