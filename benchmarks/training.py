@@ -171,8 +171,13 @@ def _by_splink(
         timed("u", train.estimate_u_using_random_sampling)
         for one in training.PASSES[party_type]:
             if training.pairs_of(connection, one, "record") >= ENOUGH_VALUES:
-                learn = partial(train.estimate_parameters_using_expectation_maximisation, one.rule)
-                timed(f"m by {' and '.join(one.on)} of {party_type}s", learn)
+                timed(f"m by {' and '.join(one.on)} of {party_type}s", partial(_learn, linker, one.rule))
+
+
+def _learn(linker: Linker, rule: str) -> None:
+    """Estimate m by one pass; one in which the probability of a level falls to zero ends there, with an error."""
+    with suppress(ValueError):
+        linker.training.estimate_parameters_using_expectation_maximisation(rule)
 
 
 def _telling(connection: duckdb.DuckDBPyConnection, name: str, party_type: str) -> int:
