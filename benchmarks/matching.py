@@ -213,8 +213,8 @@ def _print_matching(store: Store, model: Model, changes: list[Change], size: int
         pending += isinstance(_matched(store, model, changes[start : start + size], keep=keep), Pending)
         wall.append((time.perf_counter() - began) * 1000)
         cpu.append((time.process_time() - worked) * 1000)
-    writing = "write" if keep else "write and roll back"
-    print(f"{size} at a time, {len(changes)} records, {pending} pending: find, score, decide, read and {writing}")
+    written = "committed" if keep else "rolled back"
+    print(f"{size} at a time, {len(changes)} records, {pending} pending; read, found, scored, decided, {written}")
     for clock, took in (("elapsed", wall), ("of the processor", cpu)):
         rate = len(changes) / sum(took) * 1000
         print(f"  {clock}: p50 {_share(took, 50):.2f} ms, p99 {_share(took, 99):.2f} ms, {rate:,.0f} records/s")

@@ -36,8 +36,8 @@ MAPPED_BYTES = 2**31 - 2**16
 takes. Reading what one changed record is matched against, at a million records, takes a third less."""
 
 LOG_PAGES = 16_384
-"""Pages of SQLite's write-ahead log, 64 MiB, from which a commit moves them into the file. One changed record writes
-about a dozen of them, so with SQLite's own 1,000 every ninetieth waited 10 ms for that; so one in 1,400 waits 100 ms."""
+"""Pages of SQLite's write-ahead log, 64 MiB, from which a commit moves them into the file. A changed record writes
+about a dozen, so with SQLite's own 1,000 one in ninety waited 10 ms for that; so one in 1,400 waits 100 ms."""
 
 
 @dataclass(frozen=True, slots=True)
