@@ -47,7 +47,7 @@ SCHEMA = pl.Schema(
         "organisation": pl.String(),  # without legal form, letters and digits
         "organisation_words": _TEXTS,
         "legal_form": pl.String(),  # "bv"
-        "branch": pl.String(),  # what follows a word for branch: "Zon, filiaal Ede" → "ede"
+        "branch": pl.String(),  # which one a name says it is: "Zon, filiaal Ede" → "ede"
         "postcodes": _TEXTS,
         "areas": _TEXTS,  # postcodes without their last two characters
         "addresses": _TEXTS,  # postcode and house number, or street, number and city
