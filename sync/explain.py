@@ -56,7 +56,7 @@ REASONS: Final = {
 KEY_STATES: Final = {
     "blocks": "brings them together",
     "generic": "its value is too common to mean anything",
-    "common": "too many records had it when the model was made",
+    "common": "too many had it when the model was made",
     "over_ceiling": "too many records have it",
 }
 """What becomes of a blocking key that two records share."""

@@ -19,7 +19,7 @@ from sync.train import OUTGROWN, generic_features
 
 IDENTITY, STEWARDSHIP, OPERATING = (DOCS / f"{name}.md" for name in ("identity", "stewardship", "operating"))
 
-WORDS = {2: "twice", 4: "four times", 5: "one fifth", 6: "six"}
+WORDS = {2: "twice", 4: "four times", 5: "one fifth", 6: "six", 12: "twelve times"}
 FIGURES = [
     (IDENTITY, f"on more than {counting.PEOPLE_SHARING} people"),
     (IDENTITY, f"A key that {WORDS[blocking.CEILING]} as many live records carry"),
@@ -155,11 +155,11 @@ def _stand_ins() -> dict[str, str]:
     between = next(task for task in tasks if task["kind"] == "possible_duplicate")
     a, b = first["a"], first["b"]
     return {
-        "3": str(first["id"]),
-        "2": str(second["id"]),
-        "1": str(between["id"]),
+        "2": str(first["id"]),
+        "1": str(second["id"]),
+        "3": str(between["id"]),
         "loyalty_members/29500372418559": f"{a['data_source']}/{a['record_id']}",
         "mobile_subscribers/301182229": f"{b['data_source']}/{b['record_id']}",
-        "4027": str(a["entity_id"]),
+        "4029": str(a["entity_id"]),
         "1505": str(b["entity_id"]),
     }
