@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -36,6 +37,7 @@ import pyarrow.dataset as ds
 from rich.console import Console
 from rich.table import Table
 from splink import DuckDBAPI, Linker, SettingsCreator
+from splink.internals.exceptions import SplinkException
 
 from benchmarks import parties
 from benchmarks.measure import Absent, Comparison, Measured, Side, Work, compare, measure
@@ -136,13 +138,13 @@ def _create_table(connection: duckdb.DuckDBPyConnection, folder: Path, party_typ
     seen = view(packaged_prior())
     count = 0
     of_type = ds.field("party_type") == party_type
-    for batch in ds.dataset(folder, format="parquet").to_batches(batch_size=PIECE, filter=of_type):
-        rows = seen(pl.DataFrame(pl.from_arrow(batch)))
-        numbers = pl.int_range(count, count + rows.height, dtype=pl.Int32, eager=True)
-        with registered(connection, row_frame=rows.with_columns(i=numbers)):
-            made = "INSERT INTO record" if count else "CREATE TABLE record AS"
-            connection.execute(f"{made} FROM row_frame")
-        count += rows.height
+    batches = ds.dataset(folder, format="parquet").to_batches(batch_size=PIECE, filter=of_type)
+    nothing = pl.DataFrame(schema=features.SCHEMA)
+    for number, part in enumerate(chain([nothing], map(pl.DataFrame, map(pl.from_arrow, batches)))):
+        numbered = seen(part).with_columns(i=pl.int_range(count, count + part.height, dtype=pl.Int32))
+        with registered(connection, row_frame=numbered):
+            connection.execute(f"{'INSERT INTO record' if number else 'CREATE TABLE record AS'} FROM row_frame")
+        count += part.height
     return count
 
 
@@ -175,8 +177,8 @@ def _by_splink(
 
 
 def _learn(linker: Linker, rule: str) -> None:
-    """Estimate m by one pass; one in which the probability of a level falls to zero ends there, with an error."""
-    with suppress(ValueError):
+    """Estimate m by one pass; one in which a probability falls to zero or reaches one ends there, with an error."""
+    with suppress(ValueError, SplinkException):
         linker.training.estimate_parameters_using_expectation_maximisation(rule)
 
 

@@ -37,6 +37,7 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 from splink import DuckDBAPI, Linker, SettingsCreator
 from splink.comparison_library import CustomComparison
+from splink.internals.exceptions import SplinkException
 
 from identity import blocking, counting
 from identity.comparison import COMPARISONS, Comparison
@@ -436,9 +437,9 @@ def _learn(linker: Linker, rule: str) -> None:
 
     The comparisons have no term frequencies, so that leaving them out changes nothing: Splink then counts patterns once
     instead of going through all pairs in every round. Where all pairs agree in everything, it refuses a probability
-    that falls to zero: such a pass teaches nothing.
+    that falls to zero, and fails at one that reaches one: such a pass teaches nothing.
     """
-    with suppress(ValueError):
+    with suppress(ValueError, SplinkException):
         linker.training.estimate_parameters_using_expectation_maximisation(rule, estimate_without_term_frequencies=True)
 
 
