@@ -27,7 +27,9 @@ spark.driver.host             127.0.0.1
 spark.driver.bindAddress      127.0.0.1
 spark.ui.enabled              false
 spark.sql.shuffle.partitions  2
-spark.sql.warehouse.dir       {warehouse}
+spark.sql.warehouse.dir       {root}/warehouse
+spark.eventLog.enabled        true
+spark.eventLog.dir            file://{root}/events
 """
 
 
@@ -61,8 +63,8 @@ def rows() -> list[Row]:
 
 def resolved(folder: EstateFolder, engine: str) -> dict[str, Any]:
     """Resolve in a process of its own, and return all that it wrote, but for times."""
-    (folder.root / "spark").mkdir(exist_ok=True)
-    (folder.root / "spark" / "spark-defaults.conf").write_text(SPARK.format(warehouse=folder.root / "warehouse"))
+    folder.write("spark/spark-defaults.conf", SPARK.format(root=folder.root))
+    (folder.root / "events").mkdir()
     ended = subprocess.run(
         [*VOEG, "resolve", "--engine", engine, "--estate", str(folder.root)],
         env={**os.environ, "SPARK_CONF_DIR": str(folder.root / "spark")},
@@ -104,6 +106,9 @@ def test_an_estate_is_resolved_on_spark_as_in_one_process(tmp_path: Path) -> Non
     assert 40 < len(expected["members"]) < len(delivered)  # something to put together, and much to keep apart
     assert expected["edge"]
     found = resolved(other, "spark")
+    assert [*(other.root / "events").iterdir()] and not [
+        *(one.root / "events").iterdir()
+    ]  # Spark did it, and only then
     for what, value in expected.items():
         assert found[what] == value, what
     one.close()
