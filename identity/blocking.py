@@ -2,7 +2,7 @@
 
 Records that share a key of any rule are candidates. A key is a hash of its rule and values, the same for many
 records in DuckDB and for one in process. Two guards keep the number of pairs growing with the records, not their
-square: keys that were common when the model was made, which belong to the model, so that more strangers change
+square: keys that many parties had when the model was made, which belong to the model, so that more strangers change
 nothing; and a ceiling on the live records of a key, for a model that its records have outgrown.
 """
 
@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 
 from identity.comparison import Record
 
-AT_MOST: Final = 30
-"""Records per key, when a model is made. Two records with nothing in common but a value of so many are hardly one
-party; what else they share brings them together by another rule. With a hundred, five million records of the landscape
-made 31 pairs each where a million made 24; with thirty, 100,000 of them and historical_50k end with the same F1."""
+AT_MOST: Final = 12
+"""Parties per key, when a model is made, as far as names and birth dates tell them apart. A customer may well have more
+records than that, but two records with nothing in common but a value of so many parties are hardly one; what else they
+share brings them together by another rule."""
 
-CEILING: Final = 4
+CEILING: Final = 16
 """A key that more than this many times ``at_most`` live records carry makes no candidates, whatever the model says."""
 
 KEYS: Final = 1_000_000
@@ -53,7 +53,7 @@ class Rule:
 
     name: str
     parts: tuple[Part, ...]  # a key needs a value of each; a record has the keys of all combinations
-    at_most: int = AT_MOST  # records per key, when a model is made: a key of more is common
+    at_most: int = AT_MOST  # parties per key, when a model is made: a key of more is common
 
     @property
     def ceiling(self) -> int:
@@ -155,14 +155,13 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         Rule("family_name_and_area", (_FAMILY, _AREAS)),
         Rule("given_name_place_and_year", (_GIVEN, _BIRTH_PLACE, _BIRTH_YEAR)),
         Rule("name_starts_and_year", (start("given", 3), start("family", 3), _BIRTH_YEAR)),
-        # Loose ones, for records that tell little: only where few records share the value, because beyond that they
-        # bring strangers together.
-        Rule("given_name_and_area", (_GIVEN, _AREAS), 20),
-        Rule("given_name_initial_and_year", (_GIVEN, start("family", 1), _BIRTH_YEAR), 20),
-        Rule("birth_place_and_area", (_BIRTH_PLACE, _AREAS), 20),
-        Rule("postcode", (_POSTCODES,), 20),
-        Rule("area", (_AREAS,), 12),
-        Rule("name_and_birth_year", (_NAMES, _BIRTH_YEAR), 12),
+        # Loose ones, for records that tell little.
+        Rule("given_name_and_area", (_GIVEN, _AREAS)),
+        Rule("given_name_initial_and_year", (_GIVEN, start("family", 1), _BIRTH_YEAR)),
+        Rule("birth_place_and_area", (_BIRTH_PLACE, _AREAS)),
+        Rule("postcode", (_POSTCODES,)),
+        Rule("area", (_AREAS,)),
+        Rule("name_and_birth_year", (_NAMES, _BIRTH_YEAR)),
     ),
     "organisation": (
         Rule("organisation_registration", (each("registrations"),)),
@@ -244,7 +243,10 @@ def add_keys(connection: duckdb.DuckDBPyConnection, records: str, rules: Sequenc
 def common_keys(
     connection: duckdb.DuckDBPyConnection, records: str, rules: Sequence[Rule], *, number: str = "i"
 ) -> frozenset[int]:
-    """Return the keys that more records carry than their rule's ``at_most``: what a model made from them keeps.
+    """Return the keys that more parties carry than their rule's ``at_most``: what a model made from them keeps.
+
+    Records that tell the same names and birth date are taken for one party; where there is no birth date, those with
+    the same registration or postcode.
 
     Values are hashed once each and counted as numbers, which takes a third of the time of counting keys; only those
     that are common become keys.
@@ -258,13 +260,22 @@ def common_keys(
     parts = dict.fromkeys(part for rule in rules for part in rule.parts)
     names = {part: f"v{place}" for place, part in enumerate(parts)}
     values = ", ".join(f"{_hashed(part)} AS {name}" for part, name in names.items())
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE hashed AS SELECT {number}, {values} FROM {records}")  # noqa: S608
+    party = (
+        "hash(given, coalesce(family, organisation),"
+        f" coalesce(birth_date, registrations[1], postcodes[1], {number}::VARCHAR)) AS party"
+    )
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE hashed AS SELECT {number}, {party}, {values} FROM {records}")  # noqa: S608
     connection.execute("CREATE OR REPLACE TEMP TABLE common (rule UTINYINT, quick UBIGINT, carrier BIGINT)")
     for place, rule in enumerate(rules):
-        found = _combinations("hashed", rule, [names[part] for part in rule.parts], number)
+        found = _combinations("hashed", rule, [names[part] for part in rule.parts], number, "party")
         connection.execute(
-            f"INSERT INTO common SELECT {place}, {_quick(_names(rule))} AS quick, any_value({number})"  # noqa: S608
-            f" FROM ({found}) GROUP BY quick HAVING count(*) > {rule.at_most}"
+            f"""
+            INSERT INTO common
+            WITH key AS MATERIALIZED (SELECT {number}, party, {_quick(_names(rule))} AS quick FROM ({found})),
+            often AS (SELECT quick FROM key GROUP BY quick HAVING count(*) > {rule.at_most})
+            SELECT {place}, quick, any_value({number}) FROM key SEMI JOIN often USING (quick)
+            GROUP BY quick HAVING count(DISTINCT party) > {rule.at_most}
+            """  # noqa: S608
         )
     connection.execute(f"CREATE OR REPLACE TEMP TABLE carrier AS FROM {records} SEMI JOIN common ON {number} = carrier")
     keys: set[int] = set()
@@ -416,11 +427,11 @@ def _keys_sql(records: str, number: int, rule: Rule) -> str:
     return f"SELECT i, {hash_sql(rule, _names(rule))} AS hash, {number}::UTINYINT AS rule FROM ({found})"  # noqa: S608
 
 
-def _combinations(records: str, rule: Rule, values: Iterable[str], number: str) -> str:
-    """Write the query of all combinations of the values of a rule's parts: ``number`` and ``_names``, none null."""
+def _combinations(records: str, rule: Rule, values: Iterable[str], *kept: str) -> str:
+    """Write the query of all combinations of the values of a rule: the columns ``kept``, and ``_names``; none null."""
     names = _names(rule)
     columns = ", ".join(f"{value} AS {name}" for value, name in zip(values, names, strict=True))
-    rows = f"SELECT {number}, {columns} FROM {records}"  # noqa: S608
+    rows = f"SELECT {', '.join(kept)}, {columns} FROM {records}"  # noqa: S608
     for part, name in zip(rule.parts, names, strict=True):
         if part.many:  # one by one: unnesting two lists side by side pairs them off instead of combining them
             rows = f"SELECT * REPLACE (unnest({name}) AS {name}) FROM ({rows})"  # noqa: S608

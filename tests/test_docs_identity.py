@@ -19,10 +19,11 @@ from sync.train import OUTGROWN, generic_features
 
 IDENTITY, STEWARDSHIP, OPERATING = (DOCS / f"{name}.md" for name in ("identity", "stewardship", "operating"))
 
-WORDS = {2: "twice", 4: "four times", 5: "one fifth", 6: "six", 12: "twelve times"}
+WORDS = {2: "twice", 5: "one fifth", 6: "six"}
 FIGURES = [
     (IDENTITY, f"on more than {counting.PEOPLE_SHARING} people"),
-    (IDENTITY, f"A key that {WORDS[blocking.CEILING]} as many live records carry"),
+    (IDENTITY, f"A key that more than {blocking.AT_MOST} parties carried"),
+    (IDENTITY, f"A key of more than {blocking.AT_MOST * blocking.CEILING} live records"),
     (IDENTITY, f"plus {WORDS[clustering.BEST_PAIR]} of the best pair's"),
     (IDENTITY, f"a group of more than {clustering.LARGE} records"),
     (IDENTITY, f"with fewer than {training.ENOUGH_RECORDS:,} records"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 from dataclasses import replace
 
 import duckdb
@@ -90,14 +89,35 @@ def test_a_rule_of_common_values_makes_no_pairs() -> None:
 @pytest.mark.parametrize("party_type", ["person", "organisation"])
 @settings(max_examples=20, deadline=None)
 @given(rows=st.lists(records, min_size=1, max_size=6), at_most=st.integers(1, 3))
-def test_common_keys_are_those_of_more_records_than_the_rule_allows(
+def test_common_keys_are_those_of_more_parties_than_the_rule_allows(
     party_type: str, rows: list[dict[str, str | list[str] | None]], at_most: int
 ) -> None:
     rules = [replace(rule, at_most=at_most) for rule in blocking.RULES[party_type]]
     with database(rows) as connection:
         found = blocking.common_keys(connection, "record", rules)
-    records_of = Counter(key for row in rows for keys in blocking.keys(row, party_type).values() for key in keys)
-    assert found == {key for key, count in records_of.items() if count > at_most}
+    parties_of: dict[int, set[object]] = {}
+    for number, row in enumerate(rows):
+        for key in itertools.chain.from_iterable(blocking.keys(row, party_type).values()):
+            parties_of.setdefault(key, set()).add(party(row, number))
+    assert found == {key for key, parties in parties_of.items() if len(parties) > at_most}
+
+
+def party(record: dict[str, str | list[str] | None], number: int) -> tuple[object, ...]:
+    """Whom a record is taken for: what it tells, or else nobody but itself."""
+    name, registrations, postcodes = (record[one] for one in ("organisation", "registrations", "postcodes"))
+    told = record["birth_date"] or (registrations or postcodes or [str(number)])[0]
+    return record["given"], record["family"] if record["family"] is not None else name, told
+
+
+def test_a_customer_of_many_systems_makes_no_key_common() -> None:
+    phone = blocking.Rule("phone", (blocking.each("phones"),), at_most=2)
+    one = empty() | {"given": "jan", "family": "vries", "birth_date": "19800102", "phones": ["+31612345601"]}
+    other = one | {"given": "ans"}
+    with database([one] * 5 + [other] * 5) as connection:
+        assert not blocking.common_keys(connection, "record", [phone])
+        assert len(candidates(connection, phone, common=())) == 45
+    with database([one, other, one | {"given": "eva"}]) as connection:
+        assert blocking.common_keys(connection, "record", [phone])
 
 
 def test_no_model_makes_a_key_of_very_many_records_block() -> None:
