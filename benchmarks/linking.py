@@ -1,6 +1,7 @@
 """Linking everything, beside what Splink takes for it with the same blocking keys and comparisons.
 
-``python -m benchmarks.linking FOLDER`` links the features (Parquet files) in a folder, once: for estates of millions.
+``python -m benchmarks.linking FOLDER --model FILE`` links the features (Parquet files) in a folder, once and from
+prepared records: for estates of millions.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import argparse
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -34,23 +35,25 @@ MOST_LIKELY = 0.999999
 
 def run(folder: Path) -> Iterator[Comparison]:
     """Link the customers of a landscape."""
-    _landscape(folder / "estate", folder / "features")
-    yield from compared(folder / "features", folder / "model.json", rounds=2)
-
-
-def compared(frames: Path, artefact: Path, rounds: int) -> Iterator[Comparison]:
-    """Train a model, and link the persons with it in both ways."""
+    frames, artefact = folder / "features", folder / "model.json"
+    _landscape(folder / "estate", frames)
     artefact.write_text(train(frames).to_json(), encoding="ascii")
+    yield compared("prepared records", prepared, frames, artefact, rounds=2)
+    yield compared("features", whole, frames, artefact, rounds=2)
+
+
+def compared(
+    what: str, prepare: Callable[[str, str], Work], frames: Path, artefact: Path, *, rounds: int
+) -> Comparison:
+    """Link the persons by a model, and with Splink."""
     arguments = {"frames": str(frames), "artefact": str(artefact)}
-    theirs = Side(prepare="benchmarks.linking:splink", arguments=arguments)
-    for what, prepare in (("prepared records", "prepared"), ("features", "whole")):
-        yield compare(
-            f"linking: from {what} / Splink from prepared records",
-            "records",
-            stage=Side(prepare=f"benchmarks.linking:{prepare}", arguments=arguments),
-            floor=theirs,
-            rounds=rounds,
-        )
+    return compare(
+        f"linking: from {what} / Splink from prepared records",
+        "records",
+        stage=Side(prepare=f"benchmarks.linking:{prepare.__name__}", arguments=arguments),
+        floor=Side(prepare="benchmarks.linking:splink", arguments=arguments),
+        rounds=rounds,
+    )
 
 
 def prepared(frames: str, artefact: str) -> Work:
@@ -196,11 +199,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.linking", description=__doc__)
     parser.add_argument("frames", type=Path, metavar="FOLDER", help="with Parquet files of features")
     parser.add_argument(
-        "--model", type=Path, default=Path("model.json"), metavar="FILE", help="where to keep the model"
+        "--model", type=Path, required=True, metavar="FILE", help="a model; trained and kept there if there is none"
     )
     asked = parser.parse_args()
-    for result in compared(asked.frames, asked.model, rounds=1):
-        print(json.dumps(result.as_json()))
+    if not asked.model.exists():
+        asked.model.write_text(train(asked.frames).to_json(), encoding="ascii")
+    print(json.dumps(compared("prepared records", prepared, asked.frames, asked.model, rounds=1).as_json()))
 
 
 if __name__ == "__main__":
