@@ -9,7 +9,8 @@ batches or on time. Reads top to bottom:
 - ``linking``, everything at once: ``records`` stand in files, ``pairs`` are weighed in DuckDB, or by ``spark``;
 - ``online``, a few changes: records in one text by ``packing``, pairs weighed in process by ``scoring``;
 - ``questions``, ``contradictions``, ``explanation``, ``relations``: what people are asked and told;
-- ``evaluation``, ``calibration``: how good it is, by a truth and by what people decided.
+- ``evaluation``, ``calibration``: how good it is, by a truth and by what people decided;
+- ``release``: what of all this decides, as one digest, so that no release matches by what another one kept.
 
 May import ``canonical_model`` and ``foundation``. Must never know how values survive into a golden record, nor the
 SQL of the store; its own SQL runs in a DuckDB of its own, whose files are gone with it.

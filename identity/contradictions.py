@@ -60,12 +60,8 @@ def contradictions(members: pl.DataFrame, model: Model) -> pl.DataFrame:
 def _against(model: Model, party_type: str) -> Iterator[tuple[Comparison, dict[int, int]]]:
     """Yield the comparisons with nearly impossible levels: their numbers, and what they say."""
     for comparison in COMPARISONS[party_type]:
-        known = {level.name: level for level in model.populations[party_type].comparisons[comparison.name]}
-        weights = {
-            number: max(known[level.name].stranger, known[level.name].relative)
-            for number, level in enumerate(comparison.levels)
-            if not level.missing
-        }
+        levels = enumerate(model.populations[party_type].levels(comparison))
+        weights = {number: max(level.stranger, level.relative) for number, level in levels if level}
         nearly_impossible = {number: weight for number, weight in weights.items() if weight <= NEARLY_IMPOSSIBLE}
         if comparison.name in LASTING and nearly_impossible:
             yield comparison, nearly_impossible
@@ -106,7 +102,9 @@ def _disagreeing(
 
     Most do, and of these nothing has to be read but whether the packed texts are the same.
     """
-    names = {name for comparison in comparisons for name in _features(comparison)}
+    names = {name for comparison in comparisons for name in comparison.columns}
+    if "gender" in names:
+        names.add("given")  # which may tell it instead
     texts = packing.cut(members["content"], sorted({"party_type", *_SEEN, *names}))
     records = members.select("record_no", "entity_id").hstack(texts).filter(pl.col("party_type") == party_type)
     differs = pl.any_horizontal(pl.lit(value=False), *(pl.col(name).n_unique() > 1 for name in sorted(names)))
@@ -116,18 +114,6 @@ def _disagreeing(
     return seen(
         records.join(differing, on="entity_id", how="semi").with_columns(packing.values(name) for name in texts.columns)
     )
-
-
-def _features(comparison: Comparison) -> set[str]:
-    """Return the features that a comparison looks at."""
-    found = {"given"} if comparison.name == "gender" else set()  # which may tell it instead
-
-    def side(column: str) -> str:
-        found.add(column)
-        return column
-
-    comparison.sql(side, side)
-    return found
 
 
 def _pairs(records: pl.DataFrame, against: Against) -> pl.DataFrame:

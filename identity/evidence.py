@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from identity.comparison import COMPARISONS, VETOES
-from identity.model import Level, Population
+from identity.model import Population
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -77,12 +77,10 @@ def evidence(
     stranger, relative = (np.zeros(levels.shape, dtype=np.int64) for _ in range(2))
     told = np.zeros(levels.shape, dtype=bool)
     for column, one in enumerate(comparisons):
-        weights: dict[str, Level] = {level.name: level for level in population.comparisons[one.name]}
-        found = levels[:, column]
-        known = [weights.get(level.name) for level in one.levels]
+        known, found = population.levels(one), levels[:, column]
         stranger[:, column] = np.array([level.stranger if level else 0 for level in known])[found]
         relative[:, column] = np.array([level.relative if level else 0 for level in known])[found]
-        told[:, column] = np.array([not level.missing for level in one.levels])[found]
+        told[:, column] = np.array([level is not None for level in known])[found]
         for number, level in enumerate(one.levels):
             if level.frequency:
                 stranger[:, column] += np.where(found == number, surprises[level.frequency], 0)

@@ -280,7 +280,8 @@ def weighed(left: Packed, right: Packed, model: Model) -> Weighing:
     one, other = seen(left, model), seen(right, model)
     if one.party_type != other.party_type:
         raise ValueError("records of different party types are never compared")
-    proof = Scorer(model, one.party_type).evidence([one, other], np.array([0]), np.array([1]))
+    scorer = Scorer(model, one.party_type)
+    proof = scorer.evidence([one, other], np.array([0]), np.array([1]))
     levels = {
         comparison.name: comparison.levels[comparison.level(one, other)] for comparison in COMPARISONS[one.party_type]
     }
@@ -291,7 +292,7 @@ def weighed(left: Packed, right: Packed, model: Model) -> Weighing:
     ]
     ruled_by = {comparison for veto in ruling for comparison in veto.levels}
     vetoes = [veto.name for veto in ruling]
-    if one["data_source"] == other["data_source"] and one["data_source"] in model.duplicate_free:
+    if scorer.duplicates(one, other):
         vetoes.append("two records of a source that has every customer once")
     steps = []
     for column, (comparison, level) in enumerate(levels.items()):

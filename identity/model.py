@@ -23,6 +23,7 @@ from pydantic import JsonValue
 
 from foundation.errors import ConfigurationError, Problem
 from identity import comparison, features
+from identity.comparison import Comparison
 
 FORMAT = 2
 BIT = 1000
@@ -62,6 +63,11 @@ class Population:
     stranger_prior: int  # log2 odds that two records picked at random are of one party, 1/1000 bit
     relative_prior: int  # log2 odds that two records of one household are of one party
     comparisons: Mapping[str, tuple[Level, ...]]  # by name; missing levels are left out
+
+    def levels(self, one: Comparison) -> list[Level | None]:
+        """Return what each level of a comparison proves, by its number; None for a missing one."""
+        known = {level.name: level for level in self.comparisons[one.name]}
+        return [known.get(level.name) for level in one.levels]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,10 +185,9 @@ class Model:
                 else {}
             )
             if found != expected:
-                raise ConfigurationError(_outdated(f"the model's comparisons of a {party_type} are not this release's"))
-            counted = {level.frequency for one in comparisons for level in one.levels if level.frequency}
-            if missing := counted - self.frequencies.keys():
-                raise ConfigurationError(_outdated(f"the model has no frequencies of {', '.join(sorted(missing))}"))
+                raise ConfigurationError(_outdated(f"the model's comparisons of {party_type}s are not this release's"))
+            if missing := [name for name in comparison.frequencies(comparisons) if name not in self.frequencies]:
+                raise ConfigurationError(_outdated(f"the model has no frequencies of {', '.join(missing)}"))
         if unknown := (self.generic.keys() | self.frequencies.keys()) - features.SCHEMA.keys():
             raise ConfigurationError(_outdated(f"the model knows values of no feature: {', '.join(sorted(unknown))}"))
         if not all(type(number) is int for number in self._weights()):

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from identity import blocking
 from identity.clustering import Edges, Ints
-from identity.comparison import COMPARISONS, VETOES, Comparison
+from identity.comparison import COMPARISONS, VETOES, Comparison, frequencies
 from identity.evidence import Evidence, evidence
 from identity.model import Model, Population
 from identity.records import Stored
@@ -89,7 +89,7 @@ class Pairs:
         self._numbering = numbering
         self._records = records
         self._keys = keys_table
-        self._surprises = [f"{name}_surprise" for name in _frequencies(COMPARISONS[party_type])]
+        self._surprises = [f"{name}_surprise" for name in frequencies(COMPARISONS[party_type])]
         compared = dict.fromkeys(column for one in COMPARISONS[party_type] for column in one.columns)
         self._columns = [*compared, *self._surprises, "only_source"]
 
@@ -126,7 +126,7 @@ class Pairs:
             levels=pairs.select(one.name for one in comparisons).to_numpy(),
             surprises={
                 name: pairs[f"{name}_surprise"].fill_null(0).cast(pl.Int64).to_numpy()
-                for name in _frequencies(comparisons)
+                for name in frequencies(comparisons)
             },
             veto=pairs["veto"].to_numpy(),
             party_type=self._party_type,
@@ -194,11 +194,6 @@ def _levels(comparisons: tuple[Comparison, ...]) -> list[str]:
     return [f"{one.sql(_left, _right)} AS {one.name}" for one in comparisons]
 
 
-def _frequencies(comparisons: tuple[Comparison, ...]) -> list[str]:
-    """Return the features of which the shared value's surprise counts."""
-    return sorted({level.frequency for one in comparisons for level in one.levels if level.frequency})
-
-
 def _weight(comparisons: tuple[Comparison, ...], population: Population) -> str:
     """Write the weight of a pair from its levels: the smaller of those against strangers and against relatives."""
     stranger = " + ".join(_adds(one, population, against="stranger") for one in comparisons)
@@ -220,10 +215,9 @@ def _veto(party_type: str) -> str:
 
 def _adds(one: Comparison, population: Population, *, against: str) -> str:
     """Write what a comparison adds to the weight of a pair, from its level."""
-    known = {level.name: level for level in population.comparisons[one.name]}
     cases = []
-    for number, level in enumerate(one.levels):
-        if not level.missing:
+    for number, (level, known) in enumerate(zip(one.levels, population.levels(one), strict=True)):
+        if known:
             surprise = f" + {level.frequency}_surprise" if level.frequency and against == "stranger" else ""
-            cases.append(f"WHEN {number} THEN {getattr(known[level.name], against)}{surprise}")
+            cases.append(f"WHEN {number} THEN {getattr(known, against)}{surprise}")
     return f"(CASE {one.name} {' '.join(cases)} ELSE 0 END)"

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple, cast
 import numpy as np
 
 from identity import packing
-from identity.comparison import COMPARISONS, NAMES, VETOES, Comparison, Condition, Value, absent, shares
+from identity.comparison import COMPARISONS, NAMES, VETOES, Comparison, Condition, Value, absent, frequencies, shares
 from identity.evidence import Evidence, Ints, evidence
 from identity.model import Model
 
@@ -126,8 +126,7 @@ class Scorer:
         self._population = population = model.populations[party_type]
         steps = []
         for place, one in enumerate(COMPARISONS[party_type]):
-            weights = {level.name: level for level in population.comparisons[one.name]}
-            known = [weights.get(level.name) for level in one.levels]  # missing levels have no weight
+            known = population.levels(one)
             steps.append(
                 _Step(
                     place=place,
@@ -135,7 +134,7 @@ class Scorer:
                     relative=tuple(level.relative if level else 0 for level in known),
                     frequency=tuple(level.frequency for level in one.levels),
                     shared=tuple(shared_feature(level.condition) for level in one.levels),
-                    by_frequency=any(level.frequency for level in one.levels),
+                    by_frequency=bool(one.frequencies),
                     absent=_absent_feature(one),
                 )
             )
@@ -223,20 +222,20 @@ class Scorer:
         levels = np.array([[level(one, other) for level in level_of] for one, other in pairs], dtype=np.uint8).reshape(
             -1, len(comparisons)
         )
-        frequencies = {level.frequency for one in comparisons for level in one.levels if level.frequency}
         return evidence(
             left,
             right,
             levels=levels,
             surprises={
-                name: np.array([one.surprise(name) or 0 for one, _ in pairs], dtype=np.int64) for name in frequencies
+                name: np.array([one.surprise(name) or 0 for one, _ in pairs], dtype=np.int64)
+                for name in frequencies(comparisons)
             },
-            veto=np.array([self._duplicates(one, other) for one, other in pairs], dtype=bool),
+            veto=np.array([self.duplicates(one, other) for one, other in pairs], dtype=bool),
             party_type=self._party_type,
             population=self._population,
         )
 
-    def _duplicates(self, one: Record, other: Record) -> bool:
+    def duplicates(self, one: Record, other: Record) -> bool:
         """Whether both are of one source that has no customer twice."""
         return one["data_source"] == other["data_source"] and one["data_source"] in self.model.duplicate_free
 
@@ -332,7 +331,7 @@ def _code(party_type: str, order: tuple[int, ...], generic: frozenset[str]) -> C
     ``l_…`` are features of the record, which are read once, and ``r_…`` those of the other one.
     """
     comparisons = [COMPARISONS[party_type][place] for place in order]
-    features = {"data_source", *(name for one in comparisons for name in _columns(one))}
+    features = {"data_source", *(name for one in comparisons for name in one.columns)}
     read: set[str] = set()
     score = ["texts = fields(content)"]
     for step, one in enumerate(comparisons):
@@ -340,7 +339,7 @@ def _code(party_type: str, order: tuple[int, ...], generic: frozenset[str]) -> C
         seen = set(read) if untold else read  # what is read in a branch isn't there afterwards
         tests = one.tests(_left, _right)
         lines = [
-            *(line for name in _columns(one) for line in _reading(name, generic, seen)),
+            *(line for name in one.columns for line in _reading(name, generic, seen)),
             *(f"{'el' if number else ''}if {test}: level{step} = {number}" for number, test in enumerate(tests)),
             f"else: level{step} = {len(tests)}",
             f"stranger += stranger{step}[level{step}]",
@@ -383,18 +382,6 @@ def _reading(name: str, generic: frozenset[str], read: set[str]) -> list[str]:
     if name == "gender":
         lines += [*_reading("given", generic, read), "if r_gender is None: r_gender = genders.get(r_given)"]
     return lines
-
-
-def _columns(comparison: Comparison) -> list[str]:
-    """Return the features that a comparison looks at."""
-    columns: dict[str, None] = {}
-
-    def seen(column: str) -> str:
-        columns[column] = None
-        return column
-
-    comparison.tests(seen, seen)
-    return list(columns)
 
 
 def _left(column: str) -> str:

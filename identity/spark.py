@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from foundation.errors import ConfigurationError
 from identity import blocking, clustering, linking
-from identity.comparison import COMPARISONS, Comparison, Side
+from identity.comparison import COMPARISONS, Comparison, frequencies
 from identity.evidence import Evidence, evidence
 from identity.linking import Linked
 from identity.model import BIT, Model, Population
@@ -110,9 +110,7 @@ class Pairs:
         self._comparisons = COMPARISONS[party_type]
         # Spark sends it to the workers: plain values only.
         self._population = replace(population, comparisons=dict(population.comparisons))
-        self._surprises = sorted(
-            {level.frequency for one in self._comparisons for level in one.levels if level.frequency}
-        )
+        self._surprises = frequencies(self._comparisons)
         _register(spark, self._comparisons)
         self._records, self._keys = _handed_over(spark, records, model, party_type)
 
@@ -252,16 +250,15 @@ def _splink_comparison(one: Comparison, population: Population) -> CustomCompari
     """Write a comparison for Splink, with the probabilities of the model."""
     from splink.comparison_library import CustomComparison  # noqa: PLC0415
 
-    known = {level.name: level for level in population.comparisons[one.name]}
     levels: list[ComparisonLevelCreator | dict[str, Any]] = []
-    for number, level in enumerate(one.levels):
+    for number, (level, known) in enumerate(zip(one.levels, population.levels(one), strict=True)):
         document: dict[str, Any] = {
             "sql_condition": f"{_level(one)} = {number}" if level.condition else "ELSE",
             "label_for_charts": level.name,
             "is_null_level": level.missing,
         }
-        if not level.missing:
-            document |= {"m_probability": known[level.name].m, "u_probability": known[level.name].u}
+        if known:
+            document |= {"m_probability": known.m, "u_probability": known.u}
         levels.append(document)
     return CustomComparison(output_column_name=one.name, comparison_levels=levels)
 
@@ -287,17 +284,7 @@ def _function(one: Comparison) -> str:
 
 def _columns(one: Comparison) -> list[str]:
     """Return the columns of a pair that a comparison looks at."""
-    seen: dict[str, None] = {}
-
-    def looked_at(side: Side) -> Side:
-        def note(column: str) -> str:
-            seen[side(column)] = None
-            return side(column)
-
-        return note
-
-    one.sql(looked_at(_left), looked_at(_right))
-    return list(seen)
+    return [side(column) for side in (_left, _right) for column in one.columns]
 
 
 def _left(column: str) -> str:
