@@ -18,7 +18,7 @@ from identity import clustering, packing
 from identity.comparison import COMPARISONS, VETOES, Value
 from identity.evidence import Evidence, Ints
 from identity.model import BIT, Model
-from identity.scoring import Record, Scorer
+from identity.scoring import Record, scorer
 
 Rival = Literal["strangers", "relatives"]
 BOTH: Final[tuple[Rival, Rival]] = ("strangers", "relatives")
@@ -280,8 +280,8 @@ def weighed(left: Packed, right: Packed, model: Model) -> Weighing:
     one, other = seen(left, model), seen(right, model)
     if one.party_type != other.party_type:
         raise ValueError("records of different party types are never compared")
-    scorer = Scorer(model, one.party_type)
-    proof = scorer.evidence([one, other], np.array([0]), np.array([1]))
+    scores = scorer(model, one.party_type)
+    proof = scores.evidence([one, other], np.array([0]), np.array([1]))
     levels = {
         comparison.name: comparison.levels[comparison.level(one, other)] for comparison in COMPARISONS[one.party_type]
     }
@@ -292,7 +292,7 @@ def weighed(left: Packed, right: Packed, model: Model) -> Weighing:
     ]
     ruled_by = {comparison for veto in ruling for comparison in veto.levels}
     vetoes = [veto.name for veto in ruling]
-    if scorer.duplicates(one, other):
+    if scores.duplicates(one, other):
         vetoes.append("two records of a source that has every customer once")
     steps = []
     for column, (comparison, level) in enumerate(levels.items()):
@@ -367,7 +367,7 @@ class Assembly:
             model: the model version.
         """
         self._records, self._edges, self._decisions = records, edges, decisions
-        self._scorer = Scorer(model, records[0].party_type)
+        self._scorer = scorer(model, records[0].party_type)
         self._groups: dict[int, frozenset[frozenset[int]]] = {}
 
     def joins(self, members: Sequence[int]) -> list[clustering.Join]:

@@ -272,7 +272,8 @@ def _is_number(id_: str) -> bool:
 
 def _unknown(id_: str) -> NotFound:
     named = id_ if _is_number(id_) else "of that id"
-    return NotFound(Problem(message=f"there is no customer {named}"))
+    remedy = "find one by a phone number, customer number, e-mail address, IBAN or product"
+    return NotFound(Problem(message=f"there is no customer {named}", remedy=remedy))
 
 
 def _without_sensitive(record: str, provenance: str) -> tuple[str, str]:

@@ -140,6 +140,9 @@ def resolve(
             resolving.finish(connection, made_with, model.duplicate_free)
             report.records, report.entities = resolving.size(connection), resolving.active(connection)
         report.outgrown = outgrown(model, report.records)
+        if report.outgrown:
+            made_from = model.profile["records"]
+            log.warning("model outgrown", model=model.version, made_from=made_from, records=report.records)
     log.info(
         "resolved", records=report.records, entities=report.entities, anew=report.anew, changes=report.changes,
         events=report.events,

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final
 
 import polars as pl
-import structlog
 
 from canonical_model.schema import Kind, content_schema
 from foundation.errors import ConfigurationError, NotFound, Problem, did_you_mean
@@ -19,8 +18,7 @@ from identity import features, linking
 from identity.model import BIT, Model, packaged_prior
 from store import models, resolving
 from store.engine import Store
-
-log = structlog.get_logger()
+from sync.link import landed
 
 OUTGROWN: Final = 2
 """How many times the records that a model was made from there may be before it should be made anew."""
@@ -46,8 +44,8 @@ def train(store: Store, *, actor: str, generic: GenericSettings | None = None) -
     with store.read() as connection:
         decisions = resolving.decisions(connection)
     with tempfile.TemporaryDirectory(prefix="voeg-train-") as folder:
-        for number, parties in enumerate(resolving.live_parties(store)):
-            features.compute(parties).write_parquet(Path(folder) / f"{number:06}.parquet", compression="lz4")
+        for number, found in enumerate(landed(store)):
+            found.write_parquet(Path(folder) / f"{number:06}.parquet", compression="lz4")
         if not any(Path(folder).iterdir()):
             features.compute(resolving.no_parties()).write_parquet(Path(folder) / "none.parquet")
         model = train_model(Path(folder), generic=generic_features(generic or GenericSettings()), decisions=decisions)
@@ -168,14 +166,13 @@ def _note(name: str) -> str:
 
 
 def outgrown(model: Model, records: int) -> str | None:
-    """Tell that a model was made from far fewer records than there are now, and warn in the log; None when not.
+    """Tell that a model was made from far fewer records than there are now; None when not.
 
     What was common, generic or rare when it was made may not be so any more.
     """
     made_from = model.profile.get("records")
     if not isinstance(made_from, int) or records <= OUTGROWN * made_from:
         return None
-    log.warning("model outgrown", model=model.version, made_from=made_from, records=records)
     return f"the model was made from {made_from:,} records and there are {records:,} now: train again"
 
 
@@ -251,10 +248,7 @@ def disagreement(store: Store, one: Model, other: Model, *, records: int) -> Dis
     sample = pl.concat(
         [
             pl.DataFrame(schema=features.SCHEMA),
-            *(
-                features.compute(parties).filter(name.hash(seed=0) % every == 0)
-                for parties in resolving.live_parties(store)
-            ),
+            *(found.filter(name.hash(seed=0) % every == 0) for found in landed(store)),
         ]
     )
     left, right = (linking.link(sample, decisions, model).clusters for model in (one, other))

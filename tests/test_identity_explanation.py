@@ -20,6 +20,7 @@ from identity.comparison import COMPARISONS, VETOES
 from identity.explanation import RESPECTS, RIVALS, Assembly, Packed, weighed
 from identity.linking import link
 from identity.model import Model, packaged_prior
+from identity.scoring import Scorer
 
 PRIOR = packaged_prior()
 DUTCH_HEAD_OFFICE = "+31205551000"
@@ -209,7 +210,7 @@ def assembly(frame: pl.DataFrame, model: Model = PRIOR, decisions: Decisions = D
     """Return the assembly of records, with all pairs as edges."""
     records = [explanation.seen(record, model) for record in packed(frame)]
     left, right = np.triu_indices(len(records), k=1)
-    proof = explanation.Scorer(model, "person").evidence(records, left, right)
+    proof = Scorer(model, "person").evidence(records, left, right)
     return Assembly(records, Edges(left, right, proof.weight, proof.veto), decisions, model)
 
 

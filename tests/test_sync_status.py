@@ -84,12 +84,18 @@ def test_customers_of_another_release_are_not_up_to_date(estate: EstateFolder, m
     assert matching(estate.here).up_to_date
 
 
-def test_an_outgrown_model_is_told(estate: EstateFolder) -> None:
+def test_an_outgrown_model_is_told_and_logged_by_resolve(
+    estate: EstateFolder, capfd: pytest.CaptureFixture[str]
+) -> None:
     use(estate, replace(packaged_prior(), profile=MappingProxyType({"records": 1})).to_json())
     assert matching(estate.here).outgrown is None  # twice as many, not more
     estate.deliver("data/shop.csv", [row("shop", SASKIA), row("late", SASKIA)], COLUMNS)
     estate.sync()
-    assert "made from 1 records and there are 3 now: train again" in shown(estate).stderr
+    told = shown(estate).stderr
+    assert "made from 1 records and there are 3 now: train again" in told
+    assert "model outgrown" not in told + capfd.readouterr().err
+    estate.resolve()
+    assert "model outgrown" in capfd.readouterr().err  # who looks is told; what a resolve met is logged
 
 
 def test_a_model_of_another_release_is_told_beside_all_else(estate: EstateFolder) -> None:
