@@ -16,6 +16,7 @@ from typing import Any
 import polars as pl
 from sqlalchemy import (
     ARRAY,
+    BindParameter,
     Boolean,
     ColumnElement,
     Connection,
@@ -25,11 +26,9 @@ from sqlalchemy import (
     Table,
     any_,
     bindparam,
-    func,
-    select,
+    text,
 )
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.engine.interfaces import CoreExecuteOptionsParameter
 from sqlalchemy.types import TypeEngine
 
 from store.tables import Instant, sequence
@@ -43,14 +42,16 @@ MOMENT = pl.Datetime("us", "UTC")
 FETCH_ROWS = 20_000
 
 _names_given = itertools.count(1)
-_SQLITE = sqlite.dialect(paramstyle="named")
 
 
 def frames(connection: Connection, statement: Statement, rows: int = FETCH_ROWS) -> Iterator[pl.DataFrame]:
     """Yield what a query finds as frames of at most ``rows`` rows; memory does not grow with the result."""
     schema = {column.name: _frame_type(column.type) for column in statement.selected_columns}
-    with closing(_cursor(connection, statement)) as cursor:
-        while batch := cursor.fetchmany(rows):
+    # SQLAlchemy compiles a statement once and binds its values; rows are taken as they come from the driver: as plain
+    # tuples with moments as numbers, twice as fast. What PostgreSQL finds stays at the server; SQLite finds row by row.
+    options: CoreExecuteOptionsParameter = {"stream_results": not _is_sqlite(connection)}
+    with closing(connection.execute(statement, execution_options=options)) as result:
+        while batch := result.cursor_strategy.fetchmany(result, result.cursor, rows):
             yield _frame(batch, schema)
 
 
@@ -130,8 +131,9 @@ def delete(connection: Connection, table: Table, rows: pl.DataFrame) -> None:
 def among(connection: Connection, column: ColumnElement[Any], values: pl.Series | Sequence[Any]) -> ColumnElement[bool]:
     """Return the condition that a column holds one of many values, bound as one parameter."""
     many = values.to_list() if isinstance(values, pl.Series) else list(values)
-    if _is_sqlite(connection):
-        return column.in_(select(func.json_each(json.dumps(many)).table_valued("value").c.value))
+    if _is_sqlite(connection):  # as text, for a quarter of what the same takes to build of functions
+        listed: BindParameter[str] = bindparam("many", json.dumps(many), unique=True)
+        return column.in_(text("SELECT value FROM json_each(:many)").bindparams(listed))
     return column == any_(bindparam(None, many, type_=ARRAY(column.type)))
 
 
@@ -141,26 +143,6 @@ def allocate(connection: Connection, name: str, count: int) -> int:
         sequence.update().where(sequence.c.name == name).values(next=sequence.c.next + count).returning(sequence.c.next)
     ).scalar_one()
     return int(taken) - count
-
-
-def _cursor(connection: Connection, statement: Statement) -> Any:
-    """Return the driver's own cursor on a query: plain tuples, moments as numbers, nothing fetched ahead.
-
-    Twice as fast as SQLAlchemy's rows; on PostgreSQL it stands at the server, so that the result stays there.
-    """
-    driver: Any = connection.connection.driver_connection
-    dialect = _SQLITE if _is_sqlite(connection) else connection.dialect
-    compiled = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
-    cursor = driver.cursor() if _is_sqlite(connection) else driver.cursor(name=f"voeg_{next(_names_given)}")
-    cursor.execute(str(compiled), {name: _bound(compiled, name) for name in compiled.params})
-    return cursor
-
-
-def _bound(compiled: SQLCompiler, name: str) -> Any:
-    """Return a parameter as the driver takes it: a moment becomes the number that the table holds."""
-    value, bind = compiled.params[name], compiled.binds.get(name)
-    process = bind.type.bind_processor(compiled.dialect) if bind is not None else None
-    return process(value) if process else value
 
 
 def _frame(rows: Sequence[Any], schema: dict[str, pl.DataType]) -> pl.DataFrame:
@@ -208,12 +190,12 @@ def _execute_many(connection: Connection, statement: str, rows: pl.DataFrame) ->
 
 
 def _copy(connection: Connection, target: str, rows: pl.DataFrame) -> None:
-    text = io.BytesIO()
-    _plain(rows).write_csv(text, include_header=False, quote_style="necessary")
+    lines = io.BytesIO()
+    _plain(rows).write_csv(lines, include_header=False, quote_style="necessary")
     driver: Any = connection.connection.driver_connection
     statement = f"COPY {target} ({', '.join(_names(connection, rows.columns))}) FROM STDIN (FORMAT csv)"
     with driver.cursor() as cursor, cursor.copy(statement) as copy:
-        copy.write(text.getbuffer())
+        copy.write(lines.getbuffer())
 
 
 def _stage(connection: Connection, table: Table, rows: pl.DataFrame) -> str:
