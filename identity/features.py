@@ -10,21 +10,18 @@ the model, because that depends on how many people share it.
 
 from __future__ import annotations
 
-import hashlib
 import string
 import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import resources
 
-import duckdb
 import polars as pl
+
+from canonical_model import content
 
 CODE_VERSION = 2
 """Raised when a feature changes its meaning; a model made for another version is refused."""
-
-FEW = 1_000
-"""Records up to which keys are hashed one by one, at 1 µs each: opening a database takes 20 ms, for one record too."""
 
 _TEXTS = pl.List(pl.String)
 SCHEMA = pl.Schema(
@@ -148,24 +145,8 @@ def _name_text(values: pl.Series) -> pl.Series:
 
 def _key(parties: pl.DataFrame) -> pl.Series:
     """Hash (data_source, record_id) to 64 bits, the same on every machine and in every release."""
-    named = parties.select("data_source", "record_id")
-    if named.height <= FEW:
-        return pl.Series("key", [_key_of(*row) for row in named.iter_rows()], dtype=pl.UInt64)
-    keys = named.to_arrow()
-    with duckdb.connect() as connection:
-        connection.register("keys", keys)
-        hashes = connection.sql(
-            "SELECT md5_number_lower(data_source || chr(31) || record_id)::UBIGINT AS key FROM keys"
-        ).to_arrow_table()
-    return pl.Series("key", hashes.column("key"), dtype=pl.UInt64)
-
-
-def _key_of(data_source: str | None, record_id: str | None) -> int | None:
-    """Return the key of one record: the lower half of an md5, as DuckDB's ``md5_number_lower``."""
-    if data_source is None or record_id is None:
-        return None
-    text = f"{data_source}\x1f{record_id}".encode()
-    return int.from_bytes(hashlib.md5(text, usedforsecurity=False).digest()[8:], "little")
+    named = parties.select(pl.concat_str("data_source", pl.lit("\x1f"), "record_id")).to_series()
+    return content.digest(named).reinterpret(signed=False).rename("key")
 
 
 # --- names -----------------------------------------------------------------------------------------------------

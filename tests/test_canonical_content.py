@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from canonical_model.content import decode, digest, encode, encode_groups
+from canonical_model.content import FEW, decode, digest, encode, encode_groups
 from canonical_model.schema import Kind, content_schema, field_groups
 
 TEXT = st.one_of(
@@ -109,6 +109,12 @@ def test_the_hash_is_the_same_everywhere() -> None:
     md5 = hashlib.md5(b"{}").digest()
     assert hashes[0] == int.from_bytes(md5[8:], "little", signed=True)
     assert digest(pl.Series([], dtype=pl.String)).len() == 0
+
+
+def test_the_hash_is_the_same_for_few_texts_and_for_many() -> None:
+    few = pl.Series(["", "é № 𝄞", None, "a\x1fb"])
+    many = pl.concat([few] * FEW)
+    assert digest(many).head(4).to_list() == digest(few).to_list()
 
 
 def test_groups_show_which_fields_changed() -> None:

@@ -7,6 +7,7 @@ from datetime import date
 import polars as pl
 import pytest
 
+from canonical_model import content
 from canonical_model.schema import Kind, content_schema
 from identity import features
 
@@ -219,5 +220,5 @@ def test_the_key_depends_on_the_record_key_alone() -> None:
 
 def test_the_key_is_the_same_for_few_records_and_for_many() -> None:
     some = parties({}, {}).with_columns(data_source=pl.Series(["crm", "é"]), record_id=pl.Series(["r0", "№\x1f7"]))
-    many = pl.concat([some] * features.FEW)
+    many = pl.concat([some] * content.FEW)
     assert features.compute(many)["key"].head(2).to_list() == features.compute(some)["key"].to_list()
