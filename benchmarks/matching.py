@@ -153,9 +153,11 @@ def _keep(store: Store, frames: Iterable[pl.DataFrame], model: Model) -> None:
     """Link records (their features), and keep what matching changes needs."""
     with gathered(frames, model) as records, store.write() as connection:
         linked = records.link(pl.DataFrame(schema=DECISION_SCHEMA))
-        matching.fill_keys(connection, records.keys(500_000))
-        matching.fill_features(connection, map(pack, records.features()))
-        matching.fill_edges(connection, [linked.edges])
+        for keys in records.keys(500_000):
+            matching.fill_keys(connection, keys)
+        for some in records.features():
+            matching.fill_features(connection, pack(some))
+        matching.fill_edges(connection, linked.edges)
     with store.write() as connection:
         connection.exec_driver_sql("ANALYZE")
     store.checkpoint()

@@ -8,7 +8,7 @@ are compiled once and run on the driver's own connection.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any, NamedTuple, Protocol
 
@@ -117,35 +117,23 @@ def clear(connection: Connection) -> None:
         connection.execute(table.delete())
 
 
-def fill_keys(connection: Connection, keys: Iterable[pl.DataFrame]) -> None:
-    """Insert blocking keys.
+def fill_keys(connection: Connection, keys: pl.DataFrame) -> None:
+    """Insert blocking keys: ``hash`` Int64, ``record_no`` Int64, each key of a record once.
 
-    Args:
-        connection: within a transaction.
-        keys: chunks of ``hash`` Int64, ``record_no`` Int64, each key of a record once. Sorted by hash and record they
-            are appended, which is several times as fast.
+    Sorted by both they are appended, which is several times as fast.
     """
-    _fill(connection, blocking_key, keys)
+    bulk.insert(connection, blocking_key, keys)
 
 
-def fill_features(connection: Connection, features: Iterable[pl.DataFrame]) -> None:
-    """Insert packed features: chunks of ``record_no``, ``key`` (Int64, signed), ``content``; best sorted by record."""
-    _fill(connection, feature, features)
+def fill_features(connection: Connection, features: pl.DataFrame) -> None:
+    """Insert packed features: ``record_no``, ``key`` (Int64, signed), ``content``; best sorted by record."""
+    bulk.insert(connection, feature, features)
 
 
-def fill_edges(connection: Connection, edges: Iterable[pl.DataFrame]) -> None:
-    """Insert edges: chunks of ``a``, ``b`` (record_nos, in either order), ``weight``, ``veto``."""
+def fill_edges(connection: Connection, edges: pl.DataFrame) -> None:
+    """Insert edges: ``a``, ``b`` (record_nos, in either order), ``weight``, ``veto``."""
     smaller, larger = pl.min_horizontal("a", "b"), pl.max_horizontal("a", "b")
-    _fill(
-        connection,
-        edge,
-        (chunk.select(smaller.alias("a"), larger.alias("b"), "weight", "veto").sort("a", "b") for chunk in edges),
-    )
-
-
-def _fill(connection: Connection, table: Table, chunks: Iterable[pl.DataFrame]) -> None:
-    for chunk in chunks:
-        bulk.insert(connection, table, chunk.select(column.name for column in table.columns))
+    bulk.insert(connection, edge, edges.select("weight", "veto", a=smaller, b=larger).sort("a", "b"))
 
 
 # Statements -----------------------------------------------------------------------------------------------------

@@ -69,10 +69,10 @@ def _keep(store: Store, held: Held, records: Gathered, linked: Linked) -> None:
     for some in records.features():
         for slice_ in some.iter_slices(CHUNK_ROWS):
             with store.write(held) as connection:
-                matching.fill_features(connection, [packing.pack(slice_)])
+                matching.fill_features(connection, packing.pack(slice_))
     for keys in records.keys(CHUNK_ROWS):
         with store.write(held) as connection:
-            matching.fill_keys(connection, [keys])
+            matching.fill_keys(connection, keys)
     for edges in linked.edges.iter_slices(CHUNK_ROWS):
         with store.write(held) as connection:
-            matching.fill_edges(connection, [edges])
+            matching.fill_edges(connection, edges)

@@ -111,9 +111,11 @@ def test_filled_after_linking_in_bulk_is_as_applied_one_by_one(store: Store) -> 
     with gathered(everybody, PRIOR) as records, store.write() as connection:
         linked = records.link(pl.DataFrame(schema=DECISION_SCHEMA))
         matching.clear(connection)
-        matching.fill_keys(connection, records.keys(1000))
-        matching.fill_features(connection, (pack(frame) for frame in records.features()))
-        matching.fill_edges(connection, [linked.edges])
+        for keys in records.keys(1000):
+            matching.fill_keys(connection, keys)
+        for features in records.features():
+            matching.fill_features(connection, pack(features))
+        matching.fill_edges(connection, linked.edges)
     one_by_one = Kept()
     one_by_one.match(PRIOR, *(changes(row) for row in everybody.iter_slices(1)))
     assert kept(store) == one_by_one.state()[:3]
@@ -156,5 +158,5 @@ def test_clearing_forgets_everything(store: Store) -> None:
 def test_edges_are_filled_with_the_smaller_number_first(store: Store) -> None:
     edges = pl.DataFrame({"a": [9, 1], "b": [2, 3], "weight": [5, 6], "veto": [True, False]})
     with store.write() as connection:
-        matching.fill_edges(connection, [edges])
+        matching.fill_edges(connection, edges)
     assert kept(store)[2] == {(2, 9): (5, True), (1, 3): (6, False)}
