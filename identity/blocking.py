@@ -30,9 +30,9 @@ CEILING: Final = 16
 """A key that more than this many times ``at_most`` live records carry makes no candidates, whatever the model says."""
 
 KEYS: Final = 1_000_000
-"""Keys looked at at a time: some 50 MB."""
+"""Keys read at a time: some 50 MB."""
 PAIRS: Final = 4_000_000
-"""Pairs made at a time: some 200 MB."""
+"""Pairs of a piece of the records put in order at a time, repetitions included: some 200 MB."""
 
 _SEPARATOR: Final = "\x1f"
 """Between the values of a key."""
@@ -210,21 +210,19 @@ def _plan(rules: Sequence[Rule]) -> tuple[list[Part], list[tuple[str, int, list[
 _PLANS: Final = {party_type: _plan(rules) for party_type, rules in RULES.items()}
 
 
-def create_keys(
-    connection: duckdb.DuckDBPyConnection, records: str, rules: Sequence[Rule], table: str = "blocking_key"
-) -> str:
+def create_keys(connection: duckdb.DuckDBPyConnection, records: str, rules: Sequence[Rule]) -> str:
     """Make the table of blocking keys.
 
     Args:
         connection: where the table ``records`` is.
         records: name of a table with ``i`` INTEGER (distinct) and the feature columns, generic values left out.
         rules: blocking rules.
-        table: name of the new table.
 
     Returns:
         Name of the new table: ``i``, ``hash`` BIGINT, ``rule`` UTINYINT (place in ``rules``); no row twice.
     """
-    add_keys(connection, records, rules, create_table(connection, table))
+    table = create_table(connection, "blocking_key")
+    add_keys(connection, records, rules, table)
     return table
 
 

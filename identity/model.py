@@ -87,7 +87,7 @@ class Model:
     frequencies: Mapping[str, Frequencies] = field(repr=False)  # by feature
     generic: Mapping[str, frozenset[str]] = field(repr=False)  # by feature: values that neither block nor prove
     genders: Mapping[str, str] = field(repr=False)  # given name → gender, of names that tell it nearly always
-    common_keys: frozenset[int] = field(repr=False)  # blocking keys (identity.blocking) of too many records to compare
+    common_keys: frozenset[int] = field(repr=False)  # blocking keys (identity.blocking) of too many parties to compare
     duplicate_free: frozenset[str]  # sources that have a customer once: two of their records are never one party
     link_threshold: int  # weight from which two records are linked, 1/1000 bit
     review_threshold: int  # weight from which a pair is kept, for people to look at

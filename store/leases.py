@@ -33,7 +33,6 @@ class Taken(StoreError):
 def hold(
     store: Store,
     name: str,
-    lasts: timedelta = LASTS,
     *,
     patience: timedelta = timedelta(0),
     waiting: Callable[[str], None] = lambda holder: None,
@@ -46,7 +45,6 @@ def hold(
     Args:
         store: where it is.
         name: of the lease.
-        lasts: how long it outlives its last renewal.
         patience: how long to wait for a holder that is about to be done.
         waiting: called once, with the holder's name, when half of that has passed.
 
@@ -54,7 +52,7 @@ def hold(
         Taken: another process holds it, still.
         StoreError: the store is gone.
     """
-    held = _wait_for(store, name, lasts, patience.total_seconds(), waiting)
+    held = _wait_for(store, name, patience.total_seconds(), waiting)
     over = threading.Event()
     keeper = threading.Thread(target=_keep_alive, args=(store, held, over), name=f"lease {name}", daemon=True)
     keeper.start()
@@ -81,12 +79,12 @@ def _keep_alive(store: Store, held: Held, over: threading.Event) -> None:
             return  # the holder's own next transaction meets the same and reports it
 
 
-def _wait_for(store: Store, name: str, lasts: timedelta, patience: float, waiting: Callable[[str], None]) -> Held:
+def _wait_for(store: Store, name: str, patience: float, waiting: Callable[[str], None]) -> Held:
     """Take a lease as soon as it is free, or say who has it when patience is over."""
     began, told = time.monotonic(), False
     while True:
         with store.write() as connection:
-            found = _take(connection, name, lasts)
+            found = _take(connection, name)
         if isinstance(found, Held):
             return found
         waited = time.monotonic() - began
@@ -100,7 +98,7 @@ def _wait_for(store: Store, name: str, lasts: timedelta, patience: float, waitin
         time.sleep(AGAIN)
 
 
-def _take(connection: Connection, name: str, lasts: timedelta) -> Held | str:
+def _take(connection: Connection, name: str) -> Held | str:
     """Take a lease; where another process has it, return that one's name instead."""
     now = datetime.now(UTC)
     table = tables.lease
@@ -111,9 +109,9 @@ def _take(connection: Connection, name: str, lasts: timedelta) -> Held | str:
         name=name,
         holder=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}",
         epoch=current.epoch + 1 if current else 1,
-        lasts=lasts,
+        lasts=LASTS,
     )
-    values = {"holder": held.holder, "epoch": held.epoch, "expires_at": now + lasts}
+    values = {"holder": held.holder, "epoch": held.epoch, "expires_at": now + LASTS}
     if current is None:
         connection.execute(table.insert().values(name=name, **values))
     else:

@@ -56,10 +56,10 @@ class MadeWith:
 # What there is --------------------------------------------------------------------------------------------------
 
 
-def live_parties(store: Store, rows: int = PARTY_ROWS) -> Iterator[pl.DataFrame]:
+def live_parties(store: Store) -> Iterator[pl.DataFrame]:
     """Yield all live parties: record_no, data_source, record_id, and the content columns of a party."""
     with store.read() as connection:
-        for found in bulk.frames(connection, _live_parties(), rows):
+        for found in bulk.frames(connection, _live_parties(), PARTY_ROWS):
             yield _decoded(found, Kind.PARTY)
 
 

@@ -22,7 +22,7 @@ from identity.comparison import Value
 from identity.explanation import Assembly, Packed, Weighing
 from identity.linking import MUST_LINK, NEVER_LINK
 from identity.model import Model
-from store import explaining, matching, resolving
+from store import explaining, matching, resolving, stewarding
 from store.engine import Store
 from sync.customer import Customers
 
@@ -293,21 +293,14 @@ class Explainer:
 
     def _component(self, connection: Connection, records: Sequence[int]) -> list[int]:
         """Return the records that linked pairs and must-links connect with these, themselves included."""
-        index = matching.Index(connection)
-        found, fresh = set(records), list(records)
-        while fresh:
-            linked = [
-                (a, b) for a, b, weight, veto in index.edges(fresh) if weight >= self._model.link_threshold and not veto
-            ]
-            linked += [(a, b) for a, b, kind in index.decisions(fresh) if kind == MUST_LINK]
-            fresh = list({number for pair in linked for number in pair} - found)
-            found.update(fresh)
-            if len(found) > MOST:
-                raise VoegError(
-                    f"more than {MOST:,} records hang together",
-                    remedy="raise identity.link_threshold, or train a model",
-                )
-        return sorted(found)
+        mine = pl.Series(records, dtype=pl.Int64)
+        links = stewarding.hanging_together(connection, mine, self._model.link_threshold)
+        found = pl.concat([mine, links["a"], links["b"]]).unique().sort()
+        if found.len() > MOST:
+            raise VoegError(
+                f"more than {MOST:,} records hang together", remedy="raise identity.link_threshold, or train a model"
+            )
+        return found.to_list()
 
     def _group(self, connection: Connection, records: Sequence[int]) -> _Group:
         """Return records of one party type, to be put together anew."""
