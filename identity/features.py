@@ -77,8 +77,8 @@ def compute(parties: pl.DataFrame) -> pl.DataFrame:
         One row per party in the same order, with the columns of ``SCHEMA``.
     """
     folded = parties.with_columns(
-        _fold(parties["initials"]), *(_name_text(parties[name]) for name in _NAMES)
-    ).with_columns(key=_key(parties))
+        _key(parties), *_folded(parties.select("initials", *_NAMES)).with_columns(_spelled_alike(pl.col(_NAMES)))
+    )
     lists = [_addresses(parties), _contact_points(parties), _identifiers(parties)]
     told = pl.concat([_names(folded), *lists], how="horizontal").with_columns(branch=_branch())
     return told.select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items())
@@ -93,13 +93,19 @@ _NAMES = (
 )
 
 
-def _fold(values: pl.Series) -> pl.Series:
+_FOREIGN = r"[^\x00-\x7F]"
+
+
+def _folded(texts: pl.DataFrame) -> pl.DataFrame:
     """Return lower-case ASCII text: accents dropped, ligatures spelled out, other scripts as code points."""
-    plain = values.str.to_lowercase().str.normalize("NFKD").str.replace_all(r"\p{M}", "")
-    foreign = plain.filter(plain.str.contains(r"[^\x00-\x7F]")).unique()
-    if foreign.is_empty():
-        return plain
-    return plain.replace(foreign, pl.Series([_spell(text) for text in foreign], dtype=pl.String))
+    plain = texts.select(pl.all().str.to_lowercase().str.normalize("NFKD").str.replace_all(r"\p{M}", ""))
+    foreign = plain.select(pl.all().str.contains(_FOREIGN).any()).row(0, named=True)
+    return plain.with_columns(_spelled_out(plain[name]) for name, found in foreign.items() if found)
+
+
+def _spelled_out(texts: pl.Series) -> pl.Series:
+    foreign = texts.filter(texts.str.contains(_FOREIGN)).unique()
+    return texts.replace(foreign, pl.Series([_spell(text) for text in foreign], dtype=pl.String))
 
 
 def _spell(text: str) -> str:
@@ -126,21 +132,16 @@ _CONSONANTS = str.maketrans("0123456789abcdef", "bcdfghklmnpqrstv")
 """Letters that stand for hexadecimal digits: none of which ``_spelled_alike`` takes two for one."""
 
 
-def _spelled_alike(values: pl.Series) -> pl.Series:
+def _spelled_alike(text: pl.Expr) -> pl.Expr:
     """Return folded text with one way to write what many write in two: Müller is Mueller, Århus Aarhus, Dijk Dyk.
 
     Folding drops the dots, rings and strokes, so what is written for them goes as well, in names of any language.
     """
     return (
-        values.str.replace_all(r"([aou])e", "${1}")
+        text.str.replace_all(r"([aou])e", "${1}")
         .str.replace_all("aa", "a", literal=True)
         .str.replace_all("ij", "y", literal=True)
     )
-
-
-def _name_text(values: pl.Series) -> pl.Series:
-    """Fold a name, so that the ways to write it meet."""
-    return _spelled_alike(_fold(values))
 
 
 def _key(parties: pl.DataFrame) -> pl.Series:
@@ -243,10 +244,14 @@ def _set(values: str | pl.Expr) -> pl.Expr:
     return pl.when(distinct.list.len() > 0).then(distinct)
 
 
-def _packaged(name: str) -> pl.Series:
+def _packaged(name: str) -> list[str]:
     """Return the lines of a packaged list as they are written; lines that start with # are comments."""
     text = resources.files("identity").joinpath("data", f"{name}.txt").read_text(encoding="utf-8")
-    return pl.Series([line for line in text.splitlines() if line and not line.startswith("#")], dtype=pl.String)
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+
+def _as_in_names(lines: list[str]) -> pl.Series:
+    return pl.DataFrame({"line": lines}).select(_spelled_alike(pl.col("line"))).to_series()
 
 
 def _entries(lines: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
@@ -259,7 +264,7 @@ def _entries(lines: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
 @cache
 def _words(name: str) -> frozenset[str]:
     """Return a packaged word list, as names hold the words."""
-    return frozenset(word for line in _spelled_alike(_packaged(name)) for word in line.split())
+    return frozenset(word for line in _as_in_names(_packaged(name)) for word in line.split())
 
 
 @cache
@@ -267,7 +272,7 @@ def _legal_forms() -> dict[str, str]:
     """Return every way to write a legal form → the form. The packaged lines are ``form: written written …``."""
     lines = _packaged("legal_forms")
     forms: dict[str, str] = {}
-    for (form, _), (spelled, written) in zip(_entries(lines), _entries(_spelled_alike(lines)), strict=True):
+    for (form, _), (spelled, written) in zip(_entries(lines), _entries(_as_in_names(lines)), strict=True):
         forms |= dict.fromkeys((spelled, *written), form)
     return forms
 
@@ -284,7 +289,7 @@ def _nicknames() -> dict[str, str]:
     The packaged lines are ``full: short short …``.
     """
     roots: dict[str, set[str]] = {}
-    for full, short in _entries(_spelled_alike(_packaged("nicknames"))):
+    for full, short in _entries(_as_in_names(_packaged("nicknames"))):
         for name in (full, *short):
             roots.setdefault(name, {name}).add(full)
     return {form: " ".join(sorted(names)) for form, names in roots.items()}
@@ -304,19 +309,22 @@ _STREET = 3
 def _addresses(parties: pl.DataFrame) -> pl.DataFrame:
     """Return postcodes, areas, addresses (where) and cities of every party."""
     parts = _exploded(parties, "addresses")
-    parts = parts.with_columns(
-        pl.col("postcode").str.replace(_ZIP_PLUS_FOUR, "${1}"),
-        written=_name_text(parts["street"]).str.replace_all(_NOT_LETTERS_OR_DIGITS, " ").str.strip_chars(),
-    )
-    compact = {
-        name: fold(parts[name]).str.replace_all(_NOT_LETTERS_OR_DIGITS, "").replace("", None)
-        for name, fold in (
-            ("house_number", _fold),
-            ("house_number_suffix", _fold),
-            ("postcode", _fold),
-            ("city", _name_text),
+    folded = _folded(
+        parts.select(
+            "street",
+            "city",
+            "house_number",
+            "house_number_suffix",
+            pl.col("postcode").str.replace(_ZIP_PLUS_FOUR, "${1}"),
         )
-    }
+    )
+    compact = pl.col("house_number", "house_number_suffix", "postcode"), _spelled_alike(pl.col("city"))
+    parts = parts.select("position", "valid_from").hstack(
+        folded.select(
+            *(_text(text.str.replace_all(_NOT_LETTERS_OR_DIGITS, "")) for text in compact),
+            written=_spelled_alike(pl.col("street")).str.replace_all(_NOT_LETTERS_OR_DIGITS, " ").str.strip_chars(),
+        )
+    )
     parts = parts.with_columns(
         street=_tokens(
             "street",
@@ -324,7 +332,6 @@ def _addresses(parties: pl.DataFrame) -> pl.DataFrame:
             drop=_words("streets") | _words("infixes") | frozenset(string.ascii_lowercase),
             keep_last=True,
         ),
-        **compact,
     )
     street = _text(pl.col("street").list.join(""))
     number = pl.coalesce(
@@ -353,8 +360,8 @@ def _addresses(parties: pl.DataFrame) -> pl.DataFrame:
 
 def _contact_points(parties: pl.DataFrame) -> pl.DataFrame:
     phones = _exploded(parties, "phones").with_columns(pl.col("number").str.replace_all(r"[^0-9+]", ""))
-    emails = _exploded(parties, "emails")
-    emails = emails.with_columns(address=_fold(emails["address"].str.strip_chars()))
+    emails = _exploded(parties, "emails").with_columns(pl.col("address").str.strip_chars())
+    emails = emails.with_columns(_folded(emails.select("address")))
     return pl.concat(
         [_gathered(parties, phones, {"phones": "number"}), _gathered(parties, emails, {"emails": "address"})],
         how="horizontal",
@@ -363,8 +370,8 @@ def _contact_points(parties: pl.DataFrame) -> pl.DataFrame:
 
 def _identifiers(parties: pl.DataFrame) -> pl.DataFrame:
     parts = _exploded(parties, "identifiers")
-    parts = parts.with_columns(
-        _fold(parts["value"]).str.to_uppercase().str.replace_all(r"[\s.\-/]", "").replace("", None)
+    parts = parts.with_columns(_folded(parts.select("value"))).with_columns(
+        _text(pl.col("value").str.to_uppercase().str.replace_all(r"[\s.\-/]", ""))
     )
     qualified = pl.concat_str("type", pl.lit(":"), "value")
     kind = pl.col("type")
