@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -160,10 +161,10 @@ class Customers:
             NotFound: there never was such a customer.
             Gone: it was erased, or no source knows it any more.
         """
-        entity_id = self._number(id_)
+        entity_id = _number(id_)
         golden = self._lookup.golden(entity_id)
         if golden is None:
-            entity_id = self._active(id_, entity_id)
+            entity_id = _active(self._lookup, id_, entity_id)
             golden = self._lookup.golden(entity_id)
         if golden is None:
             raise Gone(Problem(message=f"customer {id_} is gone: no source knows it any more"))
@@ -183,7 +184,7 @@ class Customers:
         Raises:
             NotFound, Gone: as ``show``; NotFound also when ``after`` is no page of this customer.
         """
-        entity_id = self._active(id_, self._number(id_))
+        entity_id = _active(self._lookup, id_, _number(id_))
         found = [(json.loads(row.content), row) for row in self._lookup.contacts(entity_id)]
         found.sort(key=lambda pair: (pair[0].get("occurred_at", "").rstrip("Z"), pair[1].record_no), reverse=True)
         start = 0
@@ -203,14 +204,6 @@ class Customers:
             next=str(page[-1][1].record_no) if start + limit < len(found) else None,
         )
 
-    def current_id(self, id_: str) -> int:
-        """Return the active entity that an id stands for now, following redirects.
-
-        Raises:
-            NotFound, Gone: as ``show``.
-        """
-        return self._active(id_, self._number(id_))
-
     def is_ready(self) -> bool:
         """Return whether the store answers."""
         return self._lookup.is_ready()
@@ -225,29 +218,6 @@ class Customers:
             return keys.normal(key.kind, key.value)
         return parsed(key.value, self._region)
 
-    def _number(self, id_: str) -> int:
-        if not _is_number(id_):
-            raise _unknown(id_)
-        return int(id_)
-
-    def _active(self, id_: str, entity_id: int) -> int:
-        """Follow redirects to an active entity."""
-        seen: set[int] = set()
-        while entity_id not in seen:
-            seen.add(entity_id)
-            standing = self._lookup.standing(entity_id)
-            if self._lookup.is_erased(entity_id):
-                raise Gone(Problem(message=f"customer {id_} was erased"))
-            if standing is None:
-                raise _unknown(id_)
-            state, redirect_to = standing
-            if state == "active":
-                return entity_id
-            if redirect_to is None:
-                break
-            entity_id = redirect_to
-        raise Gone(Problem(message=f"customer {id_} is gone: no source knows it any more"))
-
     def _is_generic(self, kind: str, value: str) -> bool:
         """Return whether the model in use knows a value as one that says nothing, such as 0600000000."""
         now = time.monotonic()
@@ -259,6 +229,43 @@ class Customers:
                 self._model = version
             self._model_seen = now
         return value in self._generic.get(_FEATURES.get(kind, ""), ())
+
+
+def current_id(store: Store, id_: str) -> int:
+    """Return the active entity that an id stands for now, following redirects.
+
+    Raises:
+        NotFound: there never was such a customer.
+        Gone: it was erased, or no source knows it any more.
+        StoreError: the store does not answer.
+    """
+    with closing(Lookup(store)) as lookup:
+        return _active(lookup, id_, _number(id_))
+
+
+def _number(id_: str) -> int:
+    if not _is_number(id_):
+        raise _unknown(id_)
+    return int(id_)
+
+
+def _active(lookup: Lookup, id_: str, entity_id: int) -> int:
+    """Follow redirects to an active entity."""
+    seen: set[int] = set()
+    while entity_id not in seen:
+        seen.add(entity_id)
+        standing = lookup.standing(entity_id)
+        if lookup.is_erased(entity_id):
+            raise Gone(Problem(message=f"customer {id_} was erased"))
+        if standing is None:
+            raise _unknown(id_)
+        state, redirect_to = standing
+        if state == "active":
+            return entity_id
+        if redirect_to is None:
+            break
+        entity_id = redirect_to
+    raise Gone(Problem(message=f"customer {id_} is gone: no source knows it any more"))
 
 
 def _rank(matches: list[Match]) -> tuple[int, int, int]:

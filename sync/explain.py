@@ -24,7 +24,7 @@ from identity.linking import MUST_LINK, NEVER_LINK
 from identity.model import Model
 from store import explaining, matching, resolving, stewarding
 from store.engine import Store
-from sync.customer import Customers
+from sync.customer import current_id
 
 MOST: Final = 1_000
 """Records that may hang together and still be explained; more than that is a mistake that no table would show."""
@@ -185,11 +185,10 @@ class How:
 class Explainer:
     """Explains the customers of a store by one model. May be shared by threads."""
 
-    def __init__(self, store: Store, model: Model, *, region: str) -> None:
+    def __init__(self, store: Store, model: Model) -> None:
         """Explain by ``model``: the version that resolving uses, with the estate's thresholds and constraints."""
         self._store = store
         self._model = model
-        self._region = region
 
     def why(self, a: str, b: str) -> Why:
         """Return what speaks for and against two being one.
@@ -274,11 +273,7 @@ class Explainer:
         return Subject(asked=asked, entity_id=record.entity_id, records=(record,), whole=False)
 
     def _customer(self, connection: Connection, asked: str) -> Subject:
-        customers = Customers(self._store, region=self._region)
-        try:
-            entity_id = customers.current_id(asked)
-        finally:
-            customers.close()
+        entity_id = current_id(self._store, asked)
         records = _named(explaining.members(connection, [entity_id]))
         return Subject(asked=asked, entity_id=entity_id, records=records, whole=True)
 

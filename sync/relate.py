@@ -24,7 +24,7 @@ from identity.scoring import Record
 from store import exporting, matching, relating, resolving
 from store.engine import Store
 from sync import export
-from sync.customer import Customers
+from sync.customer import current_id
 
 NEAR: Final = ("name_and_postcode", "organisation_word_and_postcode")
 """The blocking rules by which those of one name at one address are found: of persons, and of organisations."""
@@ -53,23 +53,18 @@ class Related:
     household: tuple[str, ...]  # all who live together with it, itself included; empty when it lives alone
 
 
-def related(store: Store, model: Model, id_: str, *, region: str) -> Related:
+def related(store: Store, model: Model, id_: str) -> Related:
     """Return the relations of one customer.
 
     Args:
         store: where it is.
         model: knows the values that are too common to relate anyone.
         id_: of the customer; redirects are followed.
-        region: of phone numbers without a country code.
 
     Raises:
         NotFound: there is no such customer.
     """
-    customers = Customers(store, region=region)
-    try:
-        entity_id = customers.current_id(id_)
-    finally:
-        customers.close()
+    entity_id = current_id(store, id_)
     with store.read() as connection:
         found = _around(connection, model, entity_id)
     homes = relations.households(found)

@@ -39,7 +39,7 @@ def explainer(folder: EstateFolder) -> Explainer:
 
 def explainer_of(folder: EstateFolder) -> Explainer:
     model, _ = model_in_use(folder.store, folder.here.settings.identity, folder.here.duplicate_free)
-    return Explainer(folder.store, model, region="NL")
+    return Explainer(folder.store, model)
 
 
 # Why ------------------------------------------------------------------------------------------------------------
@@ -118,9 +118,9 @@ def test_father_and_son_contradict_each_other_though_a_record_fits_both(explaine
 
 def test_a_source_that_has_everyone_once_rules_it_out(folder: EstateFolder) -> None:
     model, _ = model_in_use(folder.store, folder.here.settings.identity, frozenset({"crm"}))
-    found = Explainer(folder.store, model, region="NL").why_not("crm/father", "crm/son")
+    found = Explainer(folder.store, model).why_not("crm/father", "crm/son")
     assert found.reasons[0] == "veto" and found.why.between is None
-    two = Explainer(folder.store, model, region="NL").why("crm/father", "crm/son")
+    two = Explainer(folder.store, model).why("crm/father", "crm/son")
     assert two.verdict == "veto"
 
 
@@ -150,12 +150,12 @@ def test_nothing_keeps_one_customer_apart(explainer: Explainer) -> None:
 def test_keys_that_do_not_block_are_told_with_the_reason(folder: EstateFolder) -> None:
     model, _ = model_in_use(folder.store, folder.here.settings.identity)
     generic = replace(model, generic={**model.generic, "phones": frozenset({str(HOME["phone"])})})
-    found = Explainer(folder.store, generic, region="NL").why_not("crm/father", "crm/son")
+    found = Explainer(folder.store, generic).why_not("crm/father", "crm/son")
     assert {key.state for key in found.keys if key.rule == "phone"} == {"generic"}
     assert {key.state for key in found.keys if key.rule != "phone"} == {"blocks"}
     hashes = frame(folder.store, select(tables.blocking_key.c.hash))["hash"].to_list()
     common = replace(model, common_keys=frozenset(hashes))
-    found = Explainer(folder.store, common, region="NL").why_not("crm/father", "crm/son")
+    found = Explainer(folder.store, common).why_not("crm/father", "crm/son")
     assert {key.state for key in found.keys} == {"common"}
     assert "no_common_key" in found.reasons
 
@@ -236,7 +236,7 @@ def test_a_record_that_was_not_resolved_yet_is_explained_from_its_content(changi
 
 def test_another_threshold_than_was_resolved_with_is_noted(folder: EstateFolder) -> None:
     model, _ = model_in_use(folder.store, folder.here.settings.identity)
-    explainer = Explainer(folder.store, model.with_thresholds(link=50_000), region="NL")
+    explainer = Explainer(folder.store, model.with_thresholds(link=50_000))
     found = explainer.how(entity(folder, "crm/saskia"))
     assert len(found.notes) == 2 and all("voeg resolve" in note for note in found.notes)
 

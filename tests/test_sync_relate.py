@@ -118,7 +118,7 @@ def ids(folder: EstateFolder) -> dict[str, str]:
 
 
 def related(folder: EstateFolder, model: Model, id_: str) -> Related:
-    return relate.related(folder.store, model, id_, region="NL")
+    return relate.related(folder.store, model, id_)
 
 
 def told(found: Related, ids: dict[str, str]) -> set[tuple[str, str, str]]:
@@ -247,7 +247,7 @@ def test_postgresql_tells_the_same(
         found, expected = related(other, model, theirs[key]), related(folder, model, ids[key])
         assert told(found, theirs) == told(expected, ids)
         assert len(found.household) == len(expected.household)
-    explainers = [Explainer(each.store, model, region="NL") for each in (folder, other)]
+    explainers = [Explainer(each.store, model) for each in (folder, other)]
     for a, b in (("crm/K1", "crm/K2"), ("crm/F1", "crm/F2"), ("crm/K1", "crm/K5")):
         mine, same = (explainer.why_not(a, b) for explainer in explainers)
         assert (mine.reasons, mine.keys, mine.why.between) == (same.reasons, same.keys, same.why.between)

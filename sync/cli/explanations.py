@@ -156,7 +156,7 @@ def related(
 ) -> None:
     """List who is related to a customer: its household, its organisation, who pays for whom; and what they share."""
     here = open_here(estate)
-    found = relate.related(here.store, _model(here), customer, region=here.settings.phone.region)
+    found = relate.related(here.store, _model(here), customer)
     if as_json:
         print_json({"format": explained.FORMAT, **asdict(found)})
         return
@@ -217,7 +217,7 @@ def _role(relation: relate.Relation) -> str:
 
 def _explainer(estate: Path) -> Explainer:
     here = open_here(estate)
-    return Explainer(here.store, _model(here), region=here.settings.phone.region)
+    return Explainer(here.store, _model(here))
 
 
 def _model(here: Estate) -> Model:

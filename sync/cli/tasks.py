@@ -253,7 +253,7 @@ def _why(here: Estate, shown: Shown) -> Why | None:
     except ConfigurationError as error:  # of another release: a question can be answered all the same
         note(str(error))
         return None
-    explainer = Explainer(here.store, model, region=here.settings.phone.region)
+    explainer = Explainer(here.store, model)
     return explainer.why(str(shown.task.a), str(shown.task.b))
 
 
