@@ -265,43 +265,6 @@ def test_a_sweep_shows_what_each_threshold_would_give(town: Town, model: Model) 
     assert swept["f1"][2] < swept["f1"][1]
 
 
-def test_historical_people_are_found_without_looking_at_the_truth(external_data: Path) -> None:
-    """Real errors of real people; the published demo of Splink reaches 0.829 at the best threshold."""
-    raw = pl.read_parquet(external_data / "historical" / "historical_50k.parquet")
-    address = pl.struct(postcode="postcode_fake")
-    content = raw.select(
-        record_no=pl.int_range(pl.len(), dtype=pl.Int64),
-        data_source=pl.lit("historical"),
-        record_id="unique_id",
-        party_type=pl.lit("person"),
-        given_name="first_name",
-        family_name="surname",
-        birth_date=pl.col("dob").str.to_date("%Y-%m-%d", strict=False),
-        birth_place="birth_place",
-        gender="gender",
-        occupation="occupation",
-        addresses=pl.when(pl.col("postcode_fake").is_not_null()).then(pl.concat_list(address)),
-    )
-    schema = content_schema(Kind.PARTY)
-    empty = {name: pl.lit(None, dtype=schema[name]) for name in schema if name not in content.columns}
-    records = features.compute(_with_all_parts(content).with_columns(**empty))
-    truth = content.select("record_no", cluster=raw["cluster"].rank("dense").cast(pl.Int64))
-    model = train(records)
-    scores = score(link(records, NOTHING_DECIDED, model).clusters, truth)
-    assert scores.f1 >= 0.90, scores
-
-
-def _with_all_parts(content: pl.DataFrame) -> pl.DataFrame:
-    """Give the addresses the parts that this source does not have."""
-    parts = content_schema(Kind.PARTY)["addresses"].inner  # type: ignore[attr-defined]
-    element = pl.element().struct.field("postcode")
-    filled = [
-        (element if part.name == "postcode" else pl.lit(None, dtype=part.dtype)).alias(part.name)
-        for part in parts.fields
-    ]
-    return content.with_columns(pl.col("addresses").list.eval(pl.struct(*filled)))
-
-
 def test_records_with_hardly_a_mistake_can_be_learned_from() -> None:
     """The share of a level that only strangers have falls to zero while a pass is estimated."""
     raw = parties.raw(0, 1500)
