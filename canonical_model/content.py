@@ -8,6 +8,7 @@ nullable field changes neither the text nor the hash of any record. Fields stand
 from __future__ import annotations
 
 import hashlib
+import struct
 from collections.abc import Collection, Sequence
 from functools import cache
 
@@ -19,6 +20,8 @@ from canonical_model.schema import Kind, content_schema, field_groups
 
 FEW = 1_000
 """Texts up to which each is hashed by itself, at 0.8 µs: DuckDB, that hashes many side by side, takes 2 ms for one."""
+
+_LOWER_HALF = struct.Struct("<8xq")
 
 _MOMENT = "%Y-%m-%dT%H:%M:%S%.fZ"
 
@@ -63,16 +66,19 @@ def digest(content: pl.Series) -> pl.Series:
     It tells a changed record from an unchanged one; the chance to miss a change is one in 2**64.
     """
     if content.len() <= FEW:
-        return pl.Series("content_hash", [None if text is None else _digest(text) for text in content], dtype=pl.Int64)
+        return pl.Series(
+            "content_hash", [None if text is None else digest_of(text) for text in content], dtype=pl.Int64
+        )
     with _duckdb().cursor() as database:
         database.register("texts", content.to_frame("content").to_arrow())
         hashes = database.sql("select md5_number_lower(content) from texts").to_arrow_table()
     return pl.Series("content_hash", hashes[0]).cast(pl.UInt64).reinterpret(signed=True)
 
 
-def _digest(text: str) -> int:
-    """Return the digest of one text, as DuckDB's ``md5_number_lower``."""
-    return int.from_bytes(hashlib.md5(text.encode(), usedforsecurity=False).digest()[8:], "little", signed=True)
+def digest_of(text: str) -> int:
+    """Return the digest of one text: DuckDB's ``md5_number_lower`` as a signed number."""
+    lower: int = _LOWER_HALF.unpack(hashlib.md5(text.encode(), usedforsecurity=False).digest())[0]
+    return lower
 
 
 def to_json(frame: pl.DataFrame, names: Sequence[str]) -> pl.Series:

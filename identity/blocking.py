@@ -8,8 +8,6 @@ nothing; and a ceiling on the live records of a key, for a model that its record
 
 from __future__ import annotations
 
-import hashlib
-import struct
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -19,6 +17,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from canonical_model.content import digest_of
 from identity.comparison import Record
 
 AT_MOST: Final = 12
@@ -196,7 +195,7 @@ def keys(record: Record, party_type: str) -> dict[str, list[int]]:
         for place in others:
             texts = [f"{text}{_SEPARATOR}{value}" for value in values[place] for text in texts]
         if texts:
-            found[name] = [_hash(f"{name}{_SEPARATOR}{text}") for text in texts]
+            found[name] = [digest_of(f"{name}{_SEPARATOR}{text}") for text in texts]
     return found
 
 
@@ -438,15 +437,6 @@ def _combinations(records: str, rule: Rule, values: Iterable[str], *kept: str) -
 
 def _names(rule: Rule) -> list[str]:
     return [f"p{place}" for place in range(len(rule.parts))]
-
-
-_LOWER_HALF: Final = struct.Struct("<8xq")
-
-
-def _hash(key: str) -> int:
-    """Return the lower 64 bits of the md5 of a key as a signed number; DuckDB's ``md5_number_lower``."""
-    number: int = _LOWER_HALF.unpack(hashlib.md5(key.encode(), usedforsecurity=False).digest())[0]
-    return number
 
 
 def _among(values: NDArray[np.int64], known: NDArray[np.int64]) -> NDArray[np.bool_]:
