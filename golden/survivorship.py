@@ -49,6 +49,10 @@ OWN_NAME: Mapping[Kind, tuple[str, ...]] = {
 """What tells two satellites of one customer apart; of those that agree in it, one survives, as a whole."""
 
 _ORIGIN = ("data_source", "record_id", "since", "rule", "author")
+_ORIGINS = pl.Schema(
+    {"entity_id": pl.Int64(), "path": pl.String()}
+    | {name: MOMENT if name == "since" else pl.String() for name in _ORIGIN}
+)
 _VALIDITY = ("valid_from", "valid_to")
 
 
@@ -76,17 +80,19 @@ def compute(
     """
     members = _tie_broken(members, rules)
     values = members.select(pl.col("entity_id").unique())
-    origins: list[pl.DataFrame] = []
+    origins = [pl.DataFrame(schema=_ORIGINS)]
     for fields, choice in rules.scalars():
-        for name, survivors in _surviving_fields(members, fields, choice, rules):
-            values = values.join(survivors.select("entity_id", name), on="entity_id", how="left")
-            origins.append(_origins(survivors, pl.lit(name)))
+        for names, survivors in _surviving_fields(members, fields, choice, rules):
+            values = values.join(survivors.select("entity_id", *names), on="entity_id", how="left")
+            origins += [_origins(survivors.filter(pl.col(name).is_not_null()), pl.lit(name)) for name in names]
     for name in LISTS:
         survivors = _surviving_elements(members, name, rules, as_of)
         values, origins = _with_list(values, origins, survivors, name)
     for kind, name in SATELLITES.items():
         survivors = _surviving_satellites(satellites.get(kind), kind, rules, as_of)
         values, origins = _with_list(values, origins, survivors, name)
+    absent = {name: type_ for name, type_ in golden_schema().items() if name not in values.columns}
+    values = values.with_columns(pl.lit(None, type_).alias(name) for name, type_ in absent.items())
     if overrides is not None and not overrides.is_empty():
         values, origins = _overridden(values, origins, overrides)
     values = values.sort("entity_id").with_columns(canonical_version=pl.lit(CANONICAL_VERSION, pl.Int64))
@@ -159,43 +165,48 @@ def _ranked(
     Needs the columns entity_id, data_source, record_id, since, _tie and the fields; may have valid_from and
     _position, which break ties inside one record.
     """
-    grade: pl.Expr = pl.lit(0, pl.Int64)
-    if choice.rule is Rule.SOURCE_PRIORITY:
-        grade = -_place_in(choice.sources, rules).cast(pl.Int64)
+    highest_first: list[pl.Expr] = []
+    if choice.rule is Rule.SOURCE_PRIORITY and choice.sources:
+        highest_first = [-_place_in(choice.sources, rules).cast(pl.Int64)]
     elif choice.rule is Rule.MOST_FREQUENT:
-        grade = pl.col("_tie").n_unique().over(*within, *fields).cast(pl.Int64)
+        highest_first = [pl.col("_tie").n_unique().over(*within, *fields)]
     elif choice.rule is Rule.LONGEST:
         texts = [pl.col(name).str.len_chars() for name in fields if candidates.schema[name] == pl.String]
-        grade = pl.sum_horizontal(texts).cast(pl.Int64)
+        highest_first = [pl.sum_horizontal(texts)] if texts else []
     later_first = ["since", *(name for name in ("valid_from",) if name in candidates.columns)]
     earlier_first = ["_tie", *(name for name in ("_position",) if name in candidates.columns)]
-    return (
-        candidates.with_columns(grade.alias("_grade"), pl.lit(choice.rule.value).alias("rule"))
-        .sort(
-            "entity_id",
-            "_grade",
-            *later_first,
-            *earlier_first,
-            descending=[False, True, *(True for _ in later_first), *(False for _ in earlier_first)],
-            nulls_last=True,
-        )
-        .drop("_grade")
+    return candidates.with_columns(pl.lit(choice.rule.value).alias("rule")).sort(
+        "entity_id",
+        *highest_first,
+        *later_first,
+        *earlier_first,
+        descending=[False, *(True for _ in [*highest_first, *later_first]), *(False for _ in earlier_first)],
+        nulls_last=True,
     )
 
 
 def _surviving_fields(
     members: pl.DataFrame, fields: Sequence[str], choice: Choice, rules: Rules
-) -> Iterator[tuple[str, pl.DataFrame]]:
-    """Yield each field with one row per entity for which it survives: its value and where it came from."""
-    candidates = members.filter(pl.any_horizontal(pl.col(name).is_not_null() for name in fields)).select(
+) -> Iterator[tuple[Sequence[str], pl.DataFrame]]:
+    """Yield fields with one row per entity for which any survives: their values and where those came from.
+
+    Fields that nobody tells are left out.
+    """
+    told = [name for name in fields if members[name].null_count() < members.height]
+    if not told:
+        return
+    candidates = members.filter(pl.any_horizontal(pl.col(name).is_not_null() for name in told)).select(
         "entity_id", "data_source", "record_id", _since(members, _group_of(fields[0])).alias("since"), "_tie", *fields
     )
     ranked = _ranked(candidates, ["entity_id"], fields, choice, rules)
     winners = ranked.unique("entity_id", keep="first", maintain_order=True)
-    bearers = _of_the_same_name(ranked, winners) if choice.fill_gaps else winners
-    for name in fields:
+    if not choice.fill_gaps:
+        yield told, winners
+        return
+    bearers = _of_the_same_name(ranked, winners)
+    for name in told:
         found = bearers.filter(pl.col(name).is_not_null())
-        yield name, found.unique("entity_id", keep="first", maintain_order=True) if choice.fill_gaps else found
+        yield [name], found.unique("entity_id", keep="first", maintain_order=True)
 
 
 def _of_the_same_name(ranked: pl.DataFrame, winners: pl.DataFrame) -> pl.DataFrame:
@@ -214,10 +225,12 @@ def _surviving_elements(members: pl.DataFrame, name: str, rules: Rules, as_of: d
     """Return the elements of a list that survive, in the order in which they stand in the golden record."""
     choice = rules.choice(name)
     element = _element_type(name)
+    members = members.filter(pl.col(name).list.len() > 0)
+    if members.is_empty():
+        return _no_survivors(name)
     kind, *values = [entry.name for entry in element.fields if entry.name not in _VALIDITY]
     candidates = _valid(
-        members.filter(pl.col(name).list.len() > 0)
-        .select(
+        members.select(
             "entity_id",
             "data_source",
             "record_id",
@@ -305,7 +318,9 @@ def _valid(candidates: pl.DataFrame, as_of: date) -> pl.DataFrame:
 def _with_list(
     values: pl.DataFrame, origins: list[pl.DataFrame], survivors: pl.DataFrame, name: str
 ) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
-    """Add a list column to the values, and the origin of each of its elements."""
+    """Add a list column to the values, and the origin of each of its elements; nothing when none survives."""
+    if survivors.is_empty():
+        return values, origins
     lists = survivors.group_by("entity_id", maintain_order=True).agg(name)
     position = pl.int_range(pl.len()).over("entity_id").cast(pl.String)
     return (

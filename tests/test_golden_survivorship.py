@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from canonical_model.schema import Kind, content_schema, field_groups
 from foundation.document import parse
 from golden import rules as survivorship_rules
-from golden.rules import Rules
+from golden.rules import Rule, Rules
 from golden.survivorship import OVERRIDES, compute, next_change
 
 EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
@@ -116,6 +116,15 @@ class TestRules:
     def test_longest(self) -> None:
         rows = (record(1, "s", "a", since=9, occupation="baker"), record(1, "s", "b", occupation="master baker"))
         assert golden(*rows, conf="fields: {occupation: longest}")[0] == {"occupation": "master baker"}
+
+    @pytest.mark.parametrize("default", Rule)
+    def test_a_rule_that_cannot_tell_values_apart_takes_the_most_recent(self, default: Rule) -> None:
+        rows = (record(1, "web", "a", since=9, birth_date=TODAY), record(1, "crm", "b", birth_date=date(1980, 1, 2)))
+        values = compute(frame(rows), {}, Rules(default=default), None, TODAY)["payload"]
+        assert json.loads(values[0])["birth_date"] == TODAY.isoformat()
+
+    def test_who_tells_nothing_has_an_empty_golden_record(self) -> None:
+        assert golden(record(1, "crm", "a")) == ({}, {})
 
     def test_ties_fall_to_the_source_that_stands_first(self) -> None:
         rows = (record(1, "web", "a", language="de"), record(1, "crm", "b", language="nl"))
