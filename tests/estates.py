@@ -21,9 +21,11 @@ from typing import Any
 
 import polars as pl
 from sqlalchemy import insert, select, update
+from typer.testing import CliRunner, Result
 
 from store import bulk, records, tables, work
 from store.engine import Store
+from sync.cli import command_line
 from sync.estate import Estate, open_estate
 from sync.resolve import Resolved, resolve
 from sync.run import SourceRun, sync
@@ -139,6 +141,13 @@ class EstateFolder:
         if self._opened is not None:
             self._opened.store.close()
             self._opened = None
+
+
+def voeg(folder: EstateFolder, *words: object, exit_code: int = 0) -> Result:
+    """Run a command of the command line in this process, and make sure how it ends."""
+    result = CliRunner().invoke(command_line(), [*map(str, words), "--estate", str(folder.root)])
+    assert result.exit_code == exit_code, (result.stdout, result.stderr, result.exception)
+    return result
 
 
 VOEG = (sys.executable, "-c", "from sync.cli import main; main()")

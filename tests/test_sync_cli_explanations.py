@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from estates import EstateFolder, decide
+from estates import EstateFolder, decide, voeg
 from households import COLUMNS, FATHER, SASKIA, deliver, entity, mapping
 from rich.cells import cell_len
-from typer.testing import CliRunner, Result
 
-from sync.cli import command_line, console
+from sync.cli import console
 
 VALUES = [
     value for person in (SASKIA, FATHER) for name, value in person.items() if value and name not in ("type", "number")
@@ -31,24 +30,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EstateFolder]:
     estate.close()
 
 
-def voeg(folder: EstateFolder, *words: str, room: str = "customer", exit_code: int = 0) -> Result:
-    result = CliRunner().invoke(command_line(), [room, *words, "--estate", str(folder.root)])
-    assert result.exit_code == exit_code, (result.stdout, result.stderr, result.exception)
-    return result
-
-
 def row_of(text: str, name: str) -> str:
     return next(line for line in text.splitlines() if line.startswith(name))
 
 
 def test_why_is_a_waterfall_in_words_and_bits(folder: EstateFolder) -> None:
-    shown = voeg(folder, "why", "crm/saskia", "shop/saskia/2").stdout
+    shown = voeg(folder, "customer", "why", "crm/saskia", "shop/saskia/2").stdout
     assert f"are one customer: {entity(folder, 'crm/saskia')}" in shown
     assert "enough to link them" in shown
     birth_date = row_of(shown, "birth date")
     assert "the same" in birth_date and "█" in birth_date
     together = row_of(shown, "together").split()
-    answer = json.loads(voeg(folder, "why", "crm/saskia", "shop/saskia/2", "--json").stdout)
+    answer = json.loads(voeg(folder, "customer", "why", "crm/saskia", "shop/saskia/2", "--json").stdout)
     for each in answer["strongest"]["evidence"]:
         if each["told"]:
             assert each["text"] in row_of(shown, each["name"])
@@ -63,31 +56,31 @@ def test_values_are_shown_on_demand_only(folder: EstateFolder) -> None:
         ["how", entity(folder, "crm/father")],
     ):
         for more in ([], ["--json"]):
-            result = voeg(folder, *words, *more)
+            result = voeg(folder, "customer", *words, *more)
             told = (result.stdout + result.stderr).lower()
             assert not [value for value in VALUES if value.lower() in told]
             assert "19500211" not in told
-    assert "19500211" in voeg(folder, "why", "crm/father", "crm/son", "--sensitive").stdout
-    assert "19810730" in voeg(folder, "why-not", "crm/father", "crm/son", "--sensitive", "--json").stdout
-    assert "smit" in voeg(folder, "how", entity(folder, "crm/father"), "--sensitive").stdout
+    assert "19500211" in voeg(folder, "customer", "why", "crm/father", "crm/son", "--sensitive").stdout
+    assert "19810730" in voeg(folder, "customer", "why-not", "crm/father", "crm/son", "--sensitive", "--json").stdout
+    assert "smit" in voeg(folder, "customer", "how", entity(folder, "crm/father"), "--sensitive").stdout
 
 
 def test_why_not_names_what_keeps_two_apart(folder: EstateFolder) -> None:
-    shown = voeg(folder, "why-not", "crm/father", "crm/son").stdout
+    shown = voeg(folder, "customer", "why-not", "crm/father", "crm/son").stdout
     assert "- pairs of their records would link, but taken together the records contradict one another" in shown
     assert "phone" in shown and "brings them together" in shown
     assert "birth date (different)" in shown
-    bos = voeg(folder, "why-not", "crm/one bos", "shop/other bos").stdout
+    bos = voeg(folder, "customer", "why-not", "crm/one bos", "shop/other bos").stdout
     assert "- something rules it out: another national id" in bos and row_of(bos, "ruled out by")
-    bakery = voeg(folder, "why-not", "crm/baker", "crm/bakery").stdout
+    bakery = voeg(folder, "customer", "why-not", "crm/baker", "crm/bakery").stdout
     assert "but may be related" in bakery and len(bakery.splitlines()) == 2
-    assert "no blocking key" in voeg(folder, "why-not", "crm/hermit", "crm/saskia").stdout
+    assert "no blocking key" in voeg(folder, "customer", "why-not", "crm/hermit", "crm/saskia").stdout
 
 
 def test_a_conflict_would_link_and_says_where_to_look_for_what_keeps_it_apart(folder: EstateFolder) -> None:
-    listed = voeg(folder, "list", "--kind", "conflict", "--json", room="tasks").stdout
+    listed = voeg(folder, "tasks", "list", "--kind", "conflict", "--json").stdout
     number = next(str(task["id"]) for task in json.loads(listed)["tasks"] if task["reason"] == "contradiction")
-    shown = voeg(folder, "show", number, room="tasks")
+    shown = voeg(folder, "tasks", "show", number)
     assert "these two would link, but their customers as a whole do not" in shown.stdout
     assert "enough to link them, if nothing else speaks against it" in row_of(shown.stdout, "together")
     assert "is linked" not in shown.stdout
@@ -95,17 +88,17 @@ def test_a_conflict_would_link_and_says_where_to_look_for_what_keeps_it_apart(fo
 
 
 def test_why_points_to_what_a_pair_alone_cannot_tell(folder: EstateFolder) -> None:
-    apart = voeg(folder, "why", "shop/either", entity(folder, "crm/son"))
-    together = voeg(folder, "why", "shop/either", entity(folder, "crm/father"))
+    apart = voeg(folder, "customer", "why", "shop/either", entity(folder, "crm/son"))
+    together = voeg(folder, "customer", "why", "shop/either", entity(folder, "crm/father"))
     assert "voeg customer why-not" in apart.stderr + together.stderr
 
 
 def test_how_tells_the_order_the_weakest_link_and_the_thresholds(folder: EstateFolder) -> None:
-    shown = voeg(folder, "how", entity(folder, "crm/father")).stdout
+    shown = voeg(folder, "customer", "how", entity(folder, "crm/father")).stdout
     assert "3 source records" in shown
     assert "weakest link: between " in shown and "bits as a whole" in shown
     assert "With a higher link threshold" in shown and " | " in shown
-    decided = voeg(folder, "how", entity(folder, "crm/hermit")).stdout
+    decided = voeg(folder, "customer", "how", entity(folder, "crm/hermit")).stdout
     assert "decided" in decided and "asked them" in decided and "weakest" not in decided
 
 
@@ -136,8 +129,8 @@ def test_screens_fit_and_break_neither_names_nor_bars(
 ) -> None:
     monkeypatch.setattr(console.out, "_width", width)
     one, other = "crm/klant/ключ-crm-111222333", "shop/klant/ключ-shop-None"
-    why = voeg(far, "why", one, other, *sensitive).stdout
-    how = voeg(far, "how", entity(far, one), *sensitive).stdout
+    why = voeg(far, "customer", "why", one, other, *sensitive).stdout
+    how = voeg(far, "customer", "how", entity(far, one), *sensitive).stdout
     for shown in (why, how):
         assert max(map(cell_len, shown.splitlines())) <= width
         assert one in shown and other in shown
@@ -149,22 +142,22 @@ def test_screens_fit_and_break_neither_names_nor_bars(
 
 
 def test_what_is_not_there_is_one_line_and_exit_code_1(folder: EstateFolder) -> None:
-    result = voeg(folder, "why", "crm/nobody", "crm/saskia", exit_code=1)
+    result = voeg(folder, "customer", "why", "crm/nobody", "crm/saskia", exit_code=1)
     assert len(result.stderr.strip().splitlines()) == 1
     assert "no live customer record of that key" in result.stderr and "nobody" not in result.stderr
 
 
 def test_who_is_related_is_told_in_words(folder: EstateFolder, tmp_path: Path) -> None:
     father, son = entity(folder, "crm/father"), entity(folder, "crm/son")
-    shown = voeg(folder, "related", father).stdout
+    shown = voeg(folder, "customer", "related", father).stdout
     assert f"one household: {', '.join(sorted((father, son), key=int))}" in shown
     assert "lives together with" in shown and "address, family name, phone number" in shown
-    bakery = voeg(folder, "related", entity(folder, "crm/bakery")).stdout
+    bakery = voeg(folder, "customer", "related", entity(folder, "crm/bakery")).stdout
     assert "is the organisation of" in bakery and "phone number, e-mail address" in bakery
-    answer = json.loads(voeg(folder, "related", father, "--json").stdout)
+    answer = json.loads(voeg(folder, "customer", "related", father, "--json").stdout)
     assert answer["format"] == 1 and {relation["id"] for relation in answer["relations"]} == {son}
-    assert "related to nobody" in voeg(folder, "related", entity(folder, "crm/one bos")).stderr
+    assert "related to nobody" in voeg(folder, "customer", "related", entity(folder, "crm/one bos")).stderr
     file = tmp_path / "households.csv"
-    result = CliRunner().invoke(command_line(), ["export", "households", str(file), "--estate", str(folder.root)])
+    result = voeg(folder, "export", "households", file)
     assert result.exit_code == 0 and "2 people in households" in result.stderr
     assert file.read_text().splitlines()[0] == '"household","entity_id"'

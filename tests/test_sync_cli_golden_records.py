@@ -7,13 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from estates import EstateFolder, frame, members
+from estates import EstateFolder, frame, members, voeg
 from households import CRM, SHOP, deliver
 from sqlalchemy import select
-from typer.testing import CliRunner, Result
 
 from store import leases, tables
-from sync.cli import command_line
 
 
 @pytest.fixture
@@ -28,44 +26,39 @@ def folder(tmp_path: Path) -> Iterator[EstateFolder]:
     estate.close()
 
 
-def voeg(folder: EstateFolder, *words: str, exit_code: int = 0) -> Result:
-    result = CliRunner().invoke(command_line(), ["resolve", *words, "--estate", str(folder.root)])
-    assert result.exit_code == exit_code, (result.stdout, result.stderr, result.exception)
-    return result
-
-
 def customer_of(folder: EstateFolder, record: tuple[str, str]) -> str:
     return next(str(entity) for entity, its in members(folder.store).items() if record in its)
 
 
 def test_one_record_is_decided_and_the_others_wait(folder: EstateFolder) -> None:
     record = ("shop", SHOP[0]["id"] or "")
-    said = voeg(folder, "--record", "/".join(record)).stdout
+    said = voeg(folder, "resolve", "--record", "/".join(record)).stdout
     assert said == f"customer {customer_of(folder, record)}\n"
     waiting = frame(folder.store, select(tables.work))["record_no"].n_unique()
     assert waiting == len(SHOP) - 1
-    answer = json.loads(voeg(folder, "--record", "/".join(record), "--json").stdout)
+    answer = json.loads(voeg(folder, "resolve", "--record", "/".join(record), "--json").stdout)
     assert answer == {"customer": customer_of(folder, record), "pending": None}
 
 
 def test_a_pending_record_says_why_and_has_an_exit_code_of_its_own(folder: EstateFolder) -> None:
     record = f"shop/{SHOP[0]['id']}"
     with leases.hold(folder.store, "resolve"):
-        result = voeg(folder, "--record", record, exit_code=3)
+        result = voeg(folder, "resolve", "--record", record, exit_code=3)
         assert result.stdout == ""
         assert "pending: another process is resolving; 'voeg resolve' decides" in result.stderr
-        answer = voeg(folder, "--record", record, "--json", exit_code=3).stdout
+        answer = voeg(folder, "resolve", "--record", record, "--json", exit_code=3).stdout
         assert json.loads(answer) == {"customer": None, "pending": "busy"}
     folder.write("conf/voeg.yaml", (folder.root / "conf/voeg.yaml").read_text() + "identity: {link_threshold: 9}\n")
     before = customer_of(folder, ("crm", CRM[0]["id"] or ""))
-    voeg(folder, "--record", f"crm/{CRM[0]['id']}")  # nothing waits for it
-    known = voeg(folder, "--record", record, "--json", exit_code=3)
+    voeg(folder, "resolve", "--record", f"crm/{CRM[0]['id']}")  # nothing waits for it
+    known = voeg(folder, "resolve", "--record", record, "--json", exit_code=3)
     assert json.loads(known.stdout) == {"customer": None, "pending": "anew"}
     assert customer_of(folder, ("crm", CRM[0]["id"] or "")) == before
 
 
 def test_a_record_that_is_not_there_and_options_that_do_not_fit_are_refused(folder: EstateFolder) -> None:
-    assert "did you mean 'shop'?" in voeg(folder, "--record", "shopp/1", exit_code=1).stderr
-    assert "no live customer record of that key" in voeg(folder, "--record", "shop/nobody", exit_code=1).stderr
-    assert "--dry-run" in voeg(folder, "--record", "shop/1", "--dry-run", exit_code=2).output
-    assert "--engine" in voeg(folder, "--record", "shop/1", "--engine", "spark", exit_code=2).output
+    assert "did you mean 'shop'?" in voeg(folder, "resolve", "--record", "shopp/1", exit_code=1).stderr
+    nobody = voeg(folder, "resolve", "--record", "shop/nobody", exit_code=1)
+    assert "no live customer record of that key" in nobody.stderr
+    assert "--dry-run" in voeg(folder, "resolve", "--record", "shop/1", "--dry-run", exit_code=2).output
+    assert "--engine" in voeg(folder, "resolve", "--record", "shop/1", "--engine", "spark", exit_code=2).output

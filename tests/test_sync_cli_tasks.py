@@ -9,13 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from estates import EstateFolder, partition
+from estates import EstateFolder, partition, voeg
 from test_sync_resolve import COLUMNS, CRM, SASKIA, WOUTER, row
-from typer.testing import CliRunner, Result
 
 from identity.model import packaged_prior
 from store import models
-from sync.cli import command_line, console
+from sync.cli import console
 
 NATIONAL_ID = "111222333"
 THRESHOLDS = "identity: {link_threshold: 200, review_threshold: 1}\n"  # nothing links by itself
@@ -43,12 +42,6 @@ def estate(resolved: Path, tmp_path: Path) -> Iterator[EstateFolder]:
     folder = EstateFolder(tmp_path / "estate", settings=THRESHOLDS)
     yield folder
     folder.close()
-
-
-def voeg(folder: EstateFolder, *words: str, exit_code: int = 0) -> Result:
-    result = CliRunner().invoke(command_line(), [*words, "--estate", str(folder.root)])
-    assert result.exit_code == exit_code, (result.stdout, result.stderr, result.exception)
-    return result
 
 
 def tasks(folder: EstateFolder, *words: str) -> list[dict[str, object]]:
