@@ -156,7 +156,7 @@ def _frequencies(
 
 
 def common_keys(connection: duckdb.DuckDBPyConnection, generic: Mapping[str, Collection[str]]) -> frozenset[int]:
-    """Return the blocking keys that more records carry than their rule's ``at_most``.
+    """Return the blocking keys that more parties carry than their rule's ``at_most``.
 
     Generic values of lists are counted too: keys of theirs do no harm here, as no record brings them.
     """

@@ -4,8 +4,8 @@
    place is, which names tell the gender, which blocking keys are too common to compare.
 2. *u*, the chance that strangers agree, counted on all pairs of records picked at random.
 3. *m*, the chance that one party's records agree: from pairs that are known to be one party where there are enough of
-   them, by an identifier of which one party has one; else by Splink's expectation maximisation over
-   several blocking passes, each of which estimates the comparisons that it does not block on.
+   them, by an identifier of which one party has one; else by Splink's expectation maximisation over several blocking
+   passes, each of which estimates the comparisons that it does not block on.
 4. *r and the priors*: the pairs that blocking proposes are a mixture of three kinds, one party, relatives and
    strangers. With m and u known, expectation maximisation over the counts of their level patterns tells how
    relatives agree, and how many pairs of each kind there are.
@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -144,8 +144,7 @@ class Pass:
 
     def decides(self, comparison: Comparison) -> bool:
         """Tell whether the comparison looks at what the pairs agree in anyway."""
-        looked_at = comparison.sql(lambda column: f"<{column}>", lambda column: f"<{column}>")
-        return any(f"<{name}>" in looked_at for name in self.on)
+        return not set(self.on).isdisjoint(comparison.columns)
 
 
 PASSES: Final[Mapping[str, tuple[Pass, ...]]] = MappingProxyType(
@@ -413,7 +412,7 @@ def _splink(
             SettingsCreator(
                 link_type="dedupe_only",
                 unique_id_column_name="i",
-                comparisons=[splink_comparison(one, u[one.name]) for one in estimated],
+                comparisons=[splink_comparison(one, u=u[one.name].tolist()) for one in estimated],
                 blocking_rules_to_generate_predictions=[],
             ),
             validate_settings=False,  # looks for columns that are not there, in half a second
@@ -443,14 +442,15 @@ def _learn(linker: Linker, rule: str) -> None:
         linker.training.estimate_parameters_using_expectation_maximisation(rule, estimate_without_term_frequencies=True)
 
 
-def splink_comparison(one: Comparison, u: Floats | None = None) -> CustomComparison:
+def splink_comparison(one: Comparison, *, m: Iterable[float] = (), u: Iterable[float] = ()) -> CustomComparison:
     """Return a comparison as Splink takes it, with the same levels in the same order.
 
     Args:
         one: the comparison.
-        u: of its levels, missing ones left out; None where Splink is to estimate it.
+        m: of its levels, missing ones left out; nothing where Splink is to estimate it.
+        u: the same.
     """
-    known = iter(() if u is None else u.tolist())
+    known_m, known_u = iter(m), iter(u)
     return CustomComparison(
         output_column_name=one.name,
         comparison_levels=[
@@ -458,7 +458,8 @@ def splink_comparison(one: Comparison, u: Floats | None = None) -> CustomCompari
                 "sql_condition": level.condition.sql(_left, _right) if level.condition else "ELSE",
                 "label_for_charts": level.name,
                 "is_null_level": level.missing,
-                "u_probability": None if level.missing else next(known, None),
+                "m_probability": None if level.missing else next(known_m, None),
+                "u_probability": None if level.missing else next(known_u, None),
             }
             for level in one.levels
         ],
