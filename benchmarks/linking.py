@@ -15,6 +15,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import polars as pl
+from splink import DuckDBAPI, Linker, SettingsCreator, block_on
+from splink.comparison_library import CustomComparison
 
 from benchmarks.measure import Comparison, Side, Work, compare
 from canonical_model.schema import Kind
@@ -22,7 +24,7 @@ from identity import blocking, comparison, features
 from identity.linking import DECISION_SCHEMA, gathered
 from identity.model import Model, Population
 from identity.records import create_records, database
-from identity.training import train
+from identity.training import splink_comparison, train
 from landscape.build import Landscape, build
 from landscape.soap_service import serve
 from sync.estate import open_estate
@@ -81,9 +83,6 @@ def whole(frames: str, artefact: str) -> Work:
 
 def splink(frames: str, artefact: str) -> Work:
     """Predict from the review threshold on, and cluster from the link threshold on; the blocking keys are there."""
-    from splink import DuckDBAPI, Linker, SettingsCreator, block_on  # noqa: PLC0415 -- takes seconds
-    from splink.comparison_library import CustomComparison  # noqa: PLC0415
-
     logging.getLogger("splink").setLevel(logging.CRITICAL)
     model = _model(artefact)
     population = model.populations["person"]
@@ -115,13 +114,7 @@ def splink(frames: str, artefact: str) -> Work:
         SettingsCreator(
             link_type="dedupe_only",
             unique_id_column_name="i",
-            comparisons=[
-                CustomComparison(
-                    output_column_name=one.name,
-                    comparison_levels=[_level(level, one, population) for level in one.levels],
-                )
-                for one in comparison.COMPARISONS["person"]
-            ],
+            comparisons=[_known(one, population) for one in comparison.COMPARISONS["person"]],
             blocking_rules_to_generate_predictions=[block_on("keys", arrays_to_explode=["keys"])],
             probability_two_random_records_match=1 / (1 + 2 ** (-population.stranger_prior / 1000)),
         ),
@@ -139,25 +132,12 @@ def splink(frames: str, artefact: str) -> Work:
     return work
 
 
-def _level(level: comparison.Level, one: comparison.Comparison, population: Population) -> dict[str, object]:
-    """Write a level for Splink; it takes no surprise of rare values, which is to its advantage."""
-    document: dict[str, object] = {
-        "sql_condition": level.condition.sql(_left, _right) if level.condition else "ELSE",
-        "label_for_charts": level.name,
-        "is_null_level": level.missing,
-    }
-    if not level.missing:
-        [known] = [known for known in population.comparisons[one.name] if known.name == level.name]
-        document |= {"m_probability": min(known.m, MOST_LIKELY), "u_probability": min(known.u, MOST_LIKELY)}
-    return document
-
-
-def _left(column: str) -> str:
-    return f'"{column}_l"'
-
-
-def _right(column: str) -> str:
-    return f'"{column}_r"'
+def _known(one: comparison.Comparison, population: Population) -> CustomComparison:
+    """Write a comparison for Splink; it takes no surprise of rare values, which is to its advantage."""
+    levels = population.comparisons[one.name]
+    return splink_comparison(
+        one, m=[min(level.m, MOST_LIKELY) for level in levels], u=[min(level.u, MOST_LIKELY) for level in levels]
+    )
 
 
 def _persons(frames: Path) -> Iterator[pl.DataFrame]:

@@ -42,7 +42,7 @@ from splink.internals.exceptions import SplinkException
 from benchmarks import parties
 from benchmarks.measure import Absent, Comparison, Measured, Side, Work, compare, measure
 from identity import features, training
-from identity.comparison import COMPARISONS
+from identity.comparison import COMPARISONS, frequencies
 from identity.counting import ENOUGH_VALUES
 from identity.model import packaged_prior
 from identity.records import database, registered, view
@@ -152,7 +152,6 @@ def _by_splink(
     connection: duckdb.DuckDBPyConnection, party_type: str, timed: Callable[[str, Callable[[], object]], None]
 ) -> None:
     compared = [one for one in COMPARISONS[party_type] if _telling(connection, one.name, party_type) >= ENOUGH_VALUES]
-    counted = {level.frequency for one in compared for level in one.levels if level.frequency}
     with training.quiet():
         linker = Linker(
             DuckDBAPI(connection=connection).register("record"),
@@ -168,7 +167,7 @@ def _by_splink(
         timed(
             "prior", partial(train.estimate_probability_two_random_records_match, [*CERTAIN[party_type]], recall=RECALL)
         )
-        for name in sorted(counted):
+        for name in frequencies(compared):
             timed("term frequencies", partial(linker.table_management.compute_tf_table, name))
         timed("u", train.estimate_u_using_random_sampling)
         for one in training.PASSES[party_type]:
