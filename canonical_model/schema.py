@@ -182,13 +182,13 @@ REFERENCE = pa.schema(
 def frame_schema(kind: Kind) -> pl.Schema:
     """Return the Polars schema of a mapped frame: envelope, reference (satellites only), content."""
     fields = [*ENVELOPE, *(REFERENCE if kind is not Kind.PARTY else ()), *SCHEMAS[kind]]
-    return pl.Schema(pl.from_arrow(pa.schema(fields).empty_table()).schema)  # type: ignore[union-attr]
+    return pl.Schema(pa.schema(fields))
 
 
 @cache
 def content_schema(kind: Kind) -> pl.Schema:
     """Return the Polars schema of the content alone."""
-    return pl.Schema(pl.from_arrow(SCHEMAS[kind].empty_table()).schema)  # type: ignore[union-attr]
+    return pl.Schema(SCHEMAS[kind])
 
 
 @cache

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -115,6 +117,14 @@ def test_the_hash_is_the_same_for_few_texts_and_for_many() -> None:
     few = pl.Series(["", "é № 𝄞", None, "a\x1fb"])
     many = pl.concat([few] * FEW)
     assert digest(many).head(4).to_list() == digest(few).to_list()
+
+
+def test_the_schemas_do_not_wait_for_pandas() -> None:
+    """Where pandas is installed, PyArrow imports it to lay out an empty table: a second of every command."""
+    told = (
+        "from canonical_model import golden, schema; golden.golden_schema(), schema.content_schema(schema.Kind.PARTY)"
+    )
+    subprocess.run([sys.executable, "-c", f"import sys; {told}; sys.exit('pandas' in sys.modules)"], check=True)
 
 
 def test_groups_show_which_fields_changed() -> None:
