@@ -293,12 +293,7 @@ class Comparison:
         return cast("Callable[[Record, Record], int]", names["level"])
 
 
-def _python_left(column: str) -> str:
-    return f'l["{column}"]'
-
-
-def _python_right(column: str) -> str:
-    return f'r["{column}"]'
+_python_left, _python_right = 'l["{}"]'.format, 'r["{}"]'.format
 
 
 def _missing(condition: Condition) -> Level:

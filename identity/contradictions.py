@@ -143,9 +143,4 @@ def _pairs(records: pl.DataFrame, against: Against) -> pl.DataFrame:
     ).cast(dict(SCHEMA))  # type: ignore[arg-type]
 
 
-def _left(column: str) -> str:
-    return f"l.{column}"
-
-
-def _right(column: str) -> str:
-    return f"r.{column}"
+_left, _right = "l.{}".format, "r.{}".format

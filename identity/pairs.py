@@ -24,10 +24,10 @@ from identity.evidence import Evidence, evidence
 from identity.model import Model, Population
 from identity.records import Stored
 
-TILE: Final = 1_000_000
-"""Records of which pairs are made at a time; with what is compared some 300 MB."""
-PAIRS: Final = 25_000_000
-"""Pairs, repetitions included, that are made at a time; without repetitions some 100 MB."""
+TILE: Final = 500_000
+"""Records of which pairs are made at a time; with what is compared some 200 MB."""
+PAIRS: Final = 15_000_000
+"""Pairs, repetitions included, that are made at a time; without repetitions some 60 MB."""
 ROWS: Final = 50_000
 """Pairs handed to DuckDB at a time, with the features of both records: some 50 MB."""
 
@@ -177,12 +177,7 @@ def _side_by_side(lefts: pl.DataFrame, left: Rows, rights: pl.DataFrame, right: 
         yield pairs.with_row_index("place", start).to_arrow(compat_level=pl.CompatLevel.newest())
 
 
-def _left(column: str) -> str:
-    return f"l_{column}"
-
-
-def _right(column: str) -> str:
-    return f"r_{column}"
+_left, _right = "l_{}".format, "r_{}".format
 
 
 _SAME_ONLY_SOURCE: Final = f"coalesce({_left('only_source')} = {_right('only_source')}, false)"

@@ -384,9 +384,4 @@ def _reading(name: str, generic: frozenset[str], read: set[str]) -> list[str]:
     return lines
 
 
-def _left(column: str) -> str:
-    return f"l_{column}"
-
-
-def _right(column: str) -> str:
-    return f"r_{column}"
+_left, _right = "l_{}".format, "r_{}".format

@@ -287,12 +287,7 @@ def _columns(one: Comparison) -> list[str]:
     return [side(column) for side in (_left, _right) for column in one.columns]
 
 
-def _left(column: str) -> str:
-    return f"{column}_l"
-
-
-def _right(column: str) -> str:
-    return f"{column}_r"
+_left, _right = "{}_l".format, "{}_r".format
 
 
 def _register(spark: SparkSession, comparisons: Iterable[Comparison]) -> None:

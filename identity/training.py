@@ -466,12 +466,7 @@ def splink_comparison(one: Comparison, *, m: Iterable[float] = (), u: Iterable[f
     )
 
 
-def _left(column: str) -> str:
-    return f'"{column}_l"'
-
-
-def _right(column: str) -> str:
-    return f'"{column}_r"'
+_left, _right = '"{}_l"'.format, '"{}_r"'.format
 
 
 @contextmanager
