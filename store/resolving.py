@@ -195,19 +195,19 @@ def satellites(connection: Connection, parties: pl.Series) -> Mapping[Kind, pl.D
 
     The columns of ``members``, and party_no: the party that each is attached to.
     """
-    found = {}
-    for kind in (Kind.PRODUCT, Kind.CONSENT, Kind.RELATIONSHIP):
-        statement = (
-            _records(party_reference.c.party_no)
-            .join(party_reference, party_reference.c.record_no == source_record.c.record_no)
-            .where(
-                bulk.among(connection, party_reference.c.party_no, parties),
-                source_record.c.kind == KIND_NUMBERS[kind],
-                source_record.c.deleted.is_(False),
-            )
+    kinds = {KIND_NUMBERS[kind]: kind for kind in (Kind.PRODUCT, Kind.CONSENT, Kind.RELATIONSHIP)}
+    statement = (
+        _records(party_reference.c.party_no, source_record.c.kind)
+        .join(party_reference, party_reference.c.record_no == source_record.c.record_no)
+        .where(
+            bulk.among(connection, party_reference.c.party_no, parties),
+            source_record.c.kind.in_(kinds),
+            source_record.c.deleted.is_(False),
         )
-        found[kind] = _with_since(bulk.frame(connection, statement), kind)
-    return found
+    )
+    found = bulk.frame(connection, statement).partition_by("kind", as_dict=True, include_key=False)
+    some = {kinds[number]: _with_since(records, kinds[number]) for (number,), records in found.items()}
+    return {kind: _no_satellites(kind) for kind in kinds.values()} | some
 
 
 def golden_records(connection: Connection, ids: pl.Series) -> pl.DataFrame:
@@ -324,6 +324,14 @@ def _with_since(found: pl.DataFrame, kind: Kind) -> pl.DataFrame:
 
 def _decoded(found: pl.DataFrame, kind: Kind) -> pl.DataFrame:
     return found.drop("content").hstack(content.decode(found["content"], kind))
+
+
+@cache
+def _no_satellites(kind: Kind) -> pl.DataFrame:
+    """Return the frame of ``satellites`` without rows: what most customers have of most kinds."""
+    moments = {"changed_at": bulk.MOMENT, "since_at": bulk.MOMENT}
+    texts = dict.fromkeys(("data_source", "record_id", "since", "content"), pl.String())
+    return _with_since(pl.DataFrame(schema={"record_no": pl.Int64(), **texts, **moments, "party_no": pl.Int64()}), kind)
 
 
 @cache

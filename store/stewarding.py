@@ -198,10 +198,11 @@ def must_links_apart(
         .where(_stands(MUST_LINK), ~asked)
     )  # fmt: skip
     found = _apart(connection, statement, decision, records)
-    if not found.is_empty():  # of the queue there is no index
-        among = bulk.among(connection, work.c.record_no, pl.concat([found["a"], found["b"]]).unique())
-        waiting = bulk.frame(connection, select(work.c.record_no).where(among))["record_no"].implode()
-        found = found.filter(~pl.col("a").is_in(waiting) & ~pl.col("b").is_in(waiting))
+    if found.is_empty():  # as nearly always; and of the queue there is no index
+        return found.drop("content_a", "content_b").with_columns(one_type=pl.lit(None, pl.Boolean))
+    among = bulk.among(connection, work.c.record_no, pl.concat([found["a"], found["b"]]).unique())
+    waiting = bulk.frame(connection, select(work.c.record_no).where(among))["record_no"].implode()
+    found = found.filter(~pl.col("a").is_in(waiting) & ~pl.col("b").is_in(waiting))
     type_a, type_b = (
         content.decode(found[name], Kind.PARTY, ["party_type"])["party_type"] for name in ("content_a", "content_b")
     )

@@ -94,6 +94,8 @@ def _plan(connection: Connection, records: pl.Series | None, *, model: Model, no
     around = None if records is None else stewarding.surroundings(connection, records)
     standing = stewarding.open_tasks(connection, _KINDS, around)
     asked = _questions(connection, around, model=model, now=now)
+    if standing.is_empty() and asked.is_empty():  # as of most changes
+        return _Planned(asked, standing.select("task_id", *_STATED), standing["task_id"])
     known = standing.join(asked, on=_SAME, how="inner", suffix="_new")
     differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(f"{name}_new")) for name in _STATED)
     new = asked.join(standing, on=_SAME, how="anti").sort("priority", "a", "b", descending=[True, False, False])
@@ -107,6 +109,8 @@ def _plan(connection: Connection, records: pl.Series | None, *, model: Model, no
 def _apply(connection: Connection, planned: _Planned, *, now: datetime, actor: str) -> Refreshed:
     """Do what was planned, but for questions that were answered or opened since."""
     touched = pl.concat([planned.withdrawn, planned.restated["task_id"]])
+    if touched.is_empty() and planned.asked.is_empty():
+        return Refreshed(asked=0, restated=0, withdrawn=0)
     still_open = stewarding.still_open(connection, touched) if touched.len() else touched
     withdrawn = planned.withdrawn.filter(planned.withdrawn.is_in(still_open.implode()))
     restated = planned.restated.filter(pl.col("task_id").is_in(still_open.implode()))
