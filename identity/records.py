@@ -12,6 +12,7 @@ from typing import Final
 import duckdb
 import numpy as np
 import polars as pl
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from identity.features import SCHEMA
@@ -92,7 +93,9 @@ class Stored:
             yield self._starts[place], self._frame(place, columns)
 
     def _frame(self, place: int, columns: list[str] | None = None) -> pl.DataFrame:
-        return pl.read_ipc(self._path(place), columns=columns)
+        with pa.memory_map(str(self._path(place))) as file:  # Polars would copy it
+            table = pa.ipc.open_file(file).read_all()
+        return pl.DataFrame(table.select(columns) if columns else table)
 
     def _path(self, place: int) -> Path:
         return self._folder / f"{place:06}.arrow"

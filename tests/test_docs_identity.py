@@ -23,7 +23,11 @@ WORDS = {2: "twice", 5: "one fifth", 6: "six"}
 FIGURES = [
     (IDENTITY, f"on more than {counting.PEOPLE_SHARING} people"),
     (IDENTITY, f"A key that more than {blocking.AT_MOST} parties carried"),
-    (IDENTITY, f"A key of more than {blocking.AT_MOST * blocking.CEILING} live records"),
+    (IDENTITY, f"({blocking.OF_LITTLE} where the key tells little"),
+    (
+        IDENTITY,
+        f"more than {blocking.AT_MOST * blocking.CEILING} ({blocking.OF_LITTLE * blocking.CEILING}) live records",
+    ),
     (IDENTITY, f"plus {WORDS[clustering.BEST_PAIR]} of the best pair's"),
     (IDENTITY, f"a group of more than {clustering.LARGE} records"),
     (IDENTITY, f"with fewer than {training.ENOUGH_RECORDS:,} records"),
