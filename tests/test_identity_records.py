@@ -27,7 +27,7 @@ def test_records_are_found_by_number_whatever_file_they_are_in(
         for size in sizes:
             stored.add(pl.DataFrame({"i": everything[stored.count : stored.count + size], "word": ["a"] * size}))
         first, end = ends
-        assert stored.slice(first, end)["i"].to_list() == everything[first:end]
+        assert stored.slice(first, end, ["i"]).to_dict(as_series=False) == {"i": everything[first:end]}
         numbers = sorted(wanted.intersection(everything))
-        assert stored.gather(np.array(numbers, dtype=np.int64))["i"].to_list() == numbers
+        assert stored.gather(np.array(numbers, dtype=np.int64), ["i"]).to_dict(as_series=False) == {"i": numbers}
         assert pl.concat(stored.frames())["i"].to_list() == everything
