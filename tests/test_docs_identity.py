@@ -128,7 +128,7 @@ def estate(tmp_path_factory: pytest.TempPathFactory, odbc_sqlite_driver: str) ->
     for name in ("conf", "mappings"):
         (root / name).symlink_to(PROJECT / name)
     nobody_listens = {"VOEG_BROKER__URL": "amqp://guest:guest@127.0.0.1:1/%2F"}
-    demo = CliRunner().invoke(command_line(), ["demo", "--records", "1200", "--estate", str(root)], env=nobody_listens)
+    demo = CliRunner().invoke(command_line(), ["demo", "--records", "2500", "--estate", str(root)], env=nobody_listens)
     assert demo.exit_code == 0, demo.output
     pl.read_parquet(root / "var" / "landscape" / "truth" / "records.parquet").write_csv(root / "truth.csv")
     return root
