@@ -89,9 +89,13 @@ class Pairs:
         self._numbering = numbering
         self._records = records
         self._keys = keys_table
-        self._surprises = [f"{name}_surprise" for name in frequencies(COMPARISONS[party_type])]
-        compared = dict.fromkeys(column for one in COMPARISONS[party_type] for column in one.columns)
-        self._columns = [*compared, *self._surprises, "only_source"]
+        comparisons = COMPARISONS[party_type]
+        surprises = [f"{name}_surprise" for name in frequencies(comparisons)]
+        compared = dict.fromkeys(column for one in comparisons for column in one.columns)
+        self._columns = [*compared, *surprises, "only_source"]
+        found = [f"{one.sql(_left, _right)} AS {one.name}" for one in comparisons]
+        kept = [f"{_left(name)} AS {name}" for name in surprises]
+        self._compared = f"SELECT place, {', '.join(found + kept)}, {_SAME_ONLY_SOURCE} AS duplicates FROM pair"  # noqa: S608
 
     def edges(self) -> Edges:
         """Return the pairs at or above the review threshold, sorted."""
@@ -115,11 +119,8 @@ class Pairs:
         comparisons = COMPARISONS[self._party_type]
         numbers, rows = np.unique(self._numbering.order[np.concatenate([left, right])], return_inverse=True)
         records = self._records.gather(numbers, self._columns)
-        surprises = [f"l_{name} AS {name}" for name in self._surprises]
-        pairs = self._of_pairs(
-            f"SELECT place, {', '.join([*_levels(comparisons), *surprises])}, {_SAME_ONLY_SOURCE} AS veto FROM pair",  # noqa: S608
-            _side_by_side(records, rows[: left.size], records, rows[left.size :]),
-        ).sort("place")
+        sides = _side_by_side(records, rows[: left.size], records, rows[left.size :])
+        pairs = self._of_pairs(self._compared, sides).sort("place")
         return evidence(
             left,
             right,
@@ -128,32 +129,17 @@ class Pairs:
                 name: pairs[f"{name}_surprise"].fill_null(0).cast(pl.Int64).to_numpy()
                 for name in frequencies(comparisons)
             },
-            veto=pairs["veto"].to_numpy(),
+            veto=pairs["duplicates"].to_numpy(),
             party_type=self._party_type,
             population=self._model.populations[self._party_type],
         )
 
     def _weighed(self, lefts: pl.DataFrame, left: Rows, rights: pl.DataFrame, right: Rows) -> pl.DataFrame:
         """Return those of the pairs (``_side_by_side``) that reach the review threshold: place, weight, veto."""
-        comparisons = COMPARISONS[self._party_type]
-        surprises = [f"l_{name} AS {name}" for name in self._surprises]
-        return self._of_pairs(
-            f"""
-            WITH level AS (
-                SELECT place, {", ".join([*_levels(comparisons), *surprises])}, {_SAME_ONLY_SOURCE} AS duplicates
-                FROM pair
-            ),
-            weighed AS (
-                SELECT
-                    place,
-                    {_weight(comparisons, self._model.populations[self._party_type])} AS weight,
-                    {_veto(self._party_type)} AS veto
-                FROM level
-            )
-            FROM weighed WHERE weight >= {self._model.review_threshold}
-            """,  # noqa: S608
-            _side_by_side(lefts, left, rights, right),
-        )
+        weight = _weight(COMPARISONS[self._party_type], self._model.populations[self._party_type])
+        weighed = f"SELECT place, {weight} AS weight, {_veto(self._party_type)} AS veto FROM ({self._compared})"  # noqa: S608
+        query = f"FROM ({weighed}) WHERE weight >= {self._model.review_threshold}"
+        return self._of_pairs(query, _side_by_side(lefts, left, rights, right))
 
     def _of_pairs(self, query: str, pairs: Iterator[pa.Table]) -> pl.DataFrame:
         """Answer a query of the table ``pair``, of which there is a first piece; rows come in any order."""
@@ -182,11 +168,6 @@ _left, _right = "l_{}".format, "r_{}".format
 
 _SAME_ONLY_SOURCE: Final = f"coalesce({_left('only_source')} = {_right('only_source')}, false)"
 """Both are of one source that has a party once."""
-
-
-def _levels(comparisons: tuple[Comparison, ...]) -> list[str]:
-    """Write the level of every comparison."""
-    return [f"{one.sql(_left, _right)} AS {one.name}" for one in comparisons]
 
 
 def _weight(comparisons: tuple[Comparison, ...], population: Population) -> str:
