@@ -6,13 +6,13 @@ import os
 import secrets
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from foundation.errors import StoreError
 from store import tables
@@ -21,12 +21,19 @@ from store.engine import Held, Store
 LASTS: Final = timedelta(minutes=5)
 """How long a lease outlives its last renewal, where the death of its holder cannot be seen."""
 
-AGAIN: Final = 0.05
-"""Seconds between two attempts to take a lease that is held."""
+AGAIN: Final = timedelta(seconds=0.05)
+"""The pause between two attempts to take a lease that is held."""
 
 
 class Taken(StoreError):
     """Another process holds the lease."""
+
+    def __init__(self, name: str, holder: str) -> None:
+        """Say who holds it."""
+        super().__init__(
+            f"'{name}' is being written by another process ({holder})", remedy="wait until it is done, and run again"
+        )
+        self.holder = holder
 
 
 @contextmanager
@@ -52,7 +59,13 @@ def hold(
         Taken: another process holds it, still.
         StoreError: the store is gone.
     """
-    held = _wait_for(store, name, patience.total_seconds(), waiting)
+    try:
+        held = _take(store, name, patience / 2)
+    except Taken as taken:
+        if not patience:
+            raise
+        waiting(taken.holder)
+        held = _take(store, name, patience / 2)
     over = threading.Event()
     keeper = threading.Thread(target=_keep_alive, args=(store, held, over), name=f"lease {name}", daemon=True)
     keeper.start()
@@ -79,43 +92,33 @@ def _keep_alive(store: Store, held: Held, over: threading.Event) -> None:
             return  # the holder's own next transaction meets the same and reports it
 
 
-def _wait_for(store: Store, name: str, patience: float, waiting: Callable[[str], None]) -> Held:
-    """Take a lease as soon as it is free, or say who has it when patience is over."""
-    began, told = time.monotonic(), False
-    while True:
-        with store.write() as connection:
-            found = _take(connection, name)
-        if isinstance(found, Held):
-            return found
-        waited = time.monotonic() - began
-        if waited >= patience:
-            raise Taken(
-                f"'{name}' is being written by another process ({found})", remedy="wait until it is done, and run again"
-            )
-        if not told and waited >= patience / 2:
-            waiting(found)
-            told = True
-        time.sleep(AGAIN)
+def _take(store: Store, name: str, patience: timedelta) -> Held:
+    """Take a lease as soon as it is free."""
+    attempts = Retrying(
+        retry=retry_if_exception_type(Taken), stop=stop_after_delay(patience), wait=wait_fixed(AGAIN), reraise=True
+    )
+    return attempts(_attempt, store, name)
 
 
-def _take(connection: Connection, name: str) -> Held | str:
-    """Take a lease; where another process has it, return that one's name instead."""
+def _attempt(store: Store, name: str) -> Held:
+    """Take a lease if it is free."""
     now = datetime.now(UTC)
     table = tables.lease
-    current = connection.execute(select(table).where(table.c.name == name).with_for_update()).one_or_none()
-    if current is not None and current.expires_at > now and not _is_dead(current.holder):
-        return str(current.holder)
-    held = Held(
-        name=name,
-        holder=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}",
-        epoch=current.epoch + 1 if current else 1,
-        lasts=LASTS,
-    )
-    values = {"holder": held.holder, "epoch": held.epoch, "expires_at": now + LASTS}
-    if current is None:
-        connection.execute(table.insert().values(name=name, **values))
-    else:
-        connection.execute(table.update().where(table.c.name == name).values(values))
+    with store.write() as connection:
+        current = connection.execute(select(table).where(table.c.name == name).with_for_update()).one_or_none()
+        if current is not None and current.expires_at > now and not _is_dead(current.holder):
+            raise Taken(name, current.holder)
+        held = Held(
+            name=name,
+            holder=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}",
+            epoch=current.epoch + 1 if current else 1,
+            lasts=LASTS,
+        )
+        values = {"holder": held.holder, "epoch": held.epoch, "expires_at": now + LASTS}
+        if current is None:
+            connection.execute(table.insert().values(name=name, **values))
+        else:
+            connection.execute(table.update().where(table.c.name == name).values(values))
     return held
 
 
