@@ -171,9 +171,7 @@ class Decided:
     waits: Waits | None = None  # why the next ``resolve`` has still to look at it; None: it is decided
 
 
-def resolve_one(
-    store: Store, rules: Rules, model: Model, record_no: int, *, actor: str, now: datetime, at_most: int = AT_MOST
-) -> Decided:
+def resolve_one(store: Store, rules: Rules, model: Model, record_no: int, *, actor: str, now: datetime) -> Decided:
     """Decide about one record that just landed, while somebody waits; with all that ``resolve`` writes for it.
 
     Args:
@@ -183,18 +181,17 @@ def resolve_one(
         record_no: a party.
         actor: who or what asked for it.
         now: the time of what changes.
-        at_most: records that may hang together; where there are more, the answer is pending.
 
     Returns:
-        Pending, with nothing written, when too much hangs together, when another process is resolving, or when what is
-        kept for matching is not of this model, this program and these rules.
+        Pending, with nothing written, when more than ``AT_MOST`` records hang together, when another process is
+        resolving, or when what is kept for matching is not of this model, this program and these rules.
 
     Raises:
         StoreError: the store is gone.
     """
     try:
         with leases.hold(store, "resolve") as held:
-            waits = _resolve_one(store, held, rules, model, record_no, actor=actor, now=now, at_most=at_most)
+            waits = _resolve_one(store, held, rules, model, record_no, actor=actor, now=now)
     except leases.Taken:
         with store.read() as connection:
             waits = None if work.of(connection, record_no).is_empty() else Waits.BUSY
@@ -204,7 +201,7 @@ def resolve_one(
 
 
 def _resolve_one(
-    store: Store, held: Held, rules: Rules, model: Model, record_no: int, *, actor: str, now: datetime, at_most: int
+    store: Store, held: Held, rules: Rules, model: Model, record_no: int, *, actor: str, now: datetime
 ) -> Waits | None:
     with store.read() as connection:  # only now: whoever had the lease may have resolved by another model
         up_to_date = resolving.made_with(connection) == _making_with(model, rules)
@@ -216,7 +213,7 @@ def _resolve_one(
         return Waits.ANEW
     report = Resolved(model=model.version, prior=False)
     run = _Run(store=store, held=held, rules=rules, model=model, actor=actor, report=report)
-    decided = run.match_batch(queue, now=moment, at_most=at_most)
+    decided = run.match_batch(queue, now=moment, at_most=AT_MOST)
     return Waits.CROWDED if isinstance(decided, Pending) else None
 
 

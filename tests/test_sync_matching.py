@@ -479,14 +479,18 @@ def test_one_record_is_decided_at_once(fresh: Callable[[], Estate]) -> None:
     assert estate.kept() == kept
 
 
-def test_one_record_waits_where_much_hangs_together(fresh: Callable[[], Estate]) -> None:
+def test_one_record_waits_where_much_hangs_together(
+    fresh: Callable[[], Estate], monkeypatch: pytest.MonkeyPatch
+) -> None:
     estate = fresh()
     estate.tell([(("crm", str(n)), SASKIA) for n in range(4)])
     estate.resolve()
     (entity,) = members(estate.store)
     estate.tell([(("shop", "1"), SASKIA)])
-    assert one(estate, ("shop", "1"), at_most=4) == Decided(entity_id=None, waits=Waits.CROWDED)
-    assert one(estate, ("shop", "1"), at_most=5) == Decided(entity_id=entity)
+    monkeypatch.setattr(resolving, "AT_MOST", 4)
+    assert one(estate, ("shop", "1")) == Decided(entity_id=None, waits=Waits.CROWDED)
+    monkeypatch.setattr(resolving, "AT_MOST", 5)
+    assert one(estate, ("shop", "1")) == Decided(entity_id=entity)
 
 
 def test_one_record_waits_while_everything_is_resolved(fresh: Callable[[], Estate]) -> None:
