@@ -40,6 +40,22 @@ broker: {{url: "{broker}", exchange: "{exchange}", window: {window}}}
 landing: {{attempts: 2, backoff_seconds: 0}}
 """
 
+SNAPSHOT = """
+version: 1
+source: {source}
+system: {source}
+mode: snapshot
+timezone: UTC
+max_vanished: 1.0
+read: {{adapter: files, format: csv, path: data/{source}.csv}}
+records:
+"""
+
+
+def snapshot(source: str, records: str) -> str:
+    """Return the mapping of a source that is one CSV file, ``data/{source}.csv``, of which every row may vanish."""
+    return SNAPSHOT.format(source=source) + records.lstrip("\n")
+
 
 @dataclass
 class EstateFolder:

@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-from estates import EstateFolder, Row, members
+from estates import EstateFolder, Row, members, snapshot
 
-_MAPPING = """
-version: 1
-source: {source}
-system: {source}
-mode: snapshot
-timezone: UTC
-max_vanished: 1.0
-read: {{adapter: files, format: csv, path: data/{source}.csv}}
-records:
+_PARTY = """
   - kind: party
     key: id
     fields:
@@ -30,7 +22,7 @@ records:
 
 def mapping(source: str, *, identifier: str = "national_id", number: str = "nid") -> str:
     """Return the mapping of one of the systems: parties, with an identifier from one of its columns."""
-    return _MAPPING.format(source=source, identifier=identifier, number=number)
+    return snapshot(source, _PARTY.format(identifier=identifier, number=number))
 
 
 COLUMNS = (

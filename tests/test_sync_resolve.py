@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from estates import EstateFolder, Row, decide, frame, lookup_keys, members, outbox, partition, revoke
+from estates import EstateFolder, Row, decide, frame, lookup_keys, members, outbox, partition, revoke, snapshot
 from sqlalchemy import select
 
 from foundation.errors import StoreError
@@ -19,60 +19,37 @@ from store.engine import Store
 NOW = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 
 CRM = """
-version: 1
-source: {source}
-system: {source}
-mode: snapshot
-timezone: UTC
-max_vanished: 1.0
-read: {{adapter: files, format: csv, path: data/{source}.csv}}
-records:
   - kind: party
     key: id
-    changed_at: {{from: changed, do: [{{parse_datetime: ["%Y-%m-%d"]}}]}}
+    changed_at: {from: changed, do: [{parse_datetime: ["%Y-%m-%d"]}]}
     fields:
-      party_type: {{constant: person}}
+      party_type: {constant: person}
       given_name: given
       family_name: name
-      birth_date: {{from: born, do: [{{parse_date: ["%Y-%m-%d"]}}]}}
+      birth_date: {from: born, do: [{parse_date: ["%Y-%m-%d"]}]}
       addresses:
-        - kind: {{constant: home}}
+        - kind: {constant: home}
           street: street
           postcode: postcode
-          valid_to: {{from: leaves, do: [{{parse_date: ["%Y-%m-%d"]}}]}}
-        - kind: {{constant: home}}
+          valid_to: {from: leaves, do: [{parse_date: ["%Y-%m-%d"]}]}
+        - kind: {constant: home}
           street: new_street
-          valid_from: {{from: moves, do: [{{parse_date: ["%Y-%m-%d"]}}]}}
-      phones: [{{kind: {{constant: mobile}}, number: phone}}]
-      emails: [{{address: email}}]
-      identifiers: [{{type: {{constant: customer_number}}, value: number}}]
+          valid_from: {from: moves, do: [{parse_date: ["%Y-%m-%d"]}]}
+      phones: [{kind: {constant: mobile}, number: phone}]
+      emails: [{address: email}]
+      identifiers: [{type: {constant: customer_number}, value: number}]
 """
 COLUMNS = (
     "id", "changed", "given", "name", "born", "street", "postcode", "leaves", "new_street", "moves",
     "phone", "email", "number",
 )  # fmt: skip
 CONTACTS = """
-version: 1
-source: contacts
-system: calls
-mode: snapshot
-timezone: UTC
-max_vanished: 1.0
-read: {adapter: files, format: csv, path: data/contacts.csv}
-records:
   - kind: contact
     key: id
     party: {source: crm, record_id: customer}
     fields: {channel: {constant: phone}, subject: subject}
 """
 PRODUCTS = """
-version: 1
-source: products
-system: billing
-mode: snapshot
-max_vanished: 1.0
-read: {adapter: files, format: csv, path: data/products.csv}
-records:
   - kind: product
     key: id
     party: {source: crm, record_id: customer}
@@ -100,7 +77,7 @@ class Resolving:
         self.estate = estate
         self.now = NOW
         for source in ("crm", "shop"):
-            estate.describe(CRM.format(source=source))
+            estate.describe(snapshot(source, CRM))
             estate.deliver(f"data/{source}.csv", [], COLUMNS)
 
     @property
@@ -417,7 +394,7 @@ def test_a_day_that_changes_nothing_is_not_looked_at_again(resolving: Resolving)
 
 
 def test_contacts_are_kept_out_of_the_golden_record_and_its_versions(resolving: Resolving):
-    resolving.estate.describe(CONTACTS)
+    resolving.estate.describe(snapshot("contacts", CONTACTS))
     resolving.estate.deliver("data/contacts.csv", [], ("id", "customer", "subject"))
     resolving.crm(row("1", SASKIA))
     resolving.run()
@@ -430,7 +407,7 @@ def test_contacts_are_kept_out_of_the_golden_record_and_its_versions(resolving: 
 
 
 def test_products_follow_their_customer_through_merge_and_split(resolving: Resolving):
-    resolving.estate.describe(PRODUCTS)
+    resolving.estate.describe(snapshot("products", PRODUCTS))
     resolving.estate.deliver(
         "data/products.csv",
         [
@@ -453,7 +430,7 @@ def test_products_follow_their_customer_through_merge_and_split(resolving: Resol
 
 
 def test_a_product_that_waits_for_its_customer_joins_when_the_customer_lands(resolving: Resolving):
-    resolving.estate.describe(PRODUCTS)
+    resolving.estate.describe(snapshot("products", PRODUCTS))
     resolving.estate.deliver("data/products.csv", [{"id": "p1", "customer": "1", "name": "Mobile", "number": "1111"}])
     assert resolving.run() == []
     resolving.crm(row("1", SASKIA))
