@@ -7,9 +7,9 @@ prepared records: for estates of millions.
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,6 +19,7 @@ from splink import DuckDBAPI, Linker, SettingsCreator, block_on
 from splink.comparison_library import CustomComparison
 
 from benchmarks.measure import Comparison, Side, Work, compare
+from benchmarks.report import Limit, comparisons, conclude, most_memory
 from canonical_model.schema import Kind
 from identity import blocking, comparison, features
 from identity.linking import DECISION_SCHEMA, gathered
@@ -174,18 +175,25 @@ def _landscape(estate: Path, frames: Path) -> None:
                         count += parties.height
 
 
-def main() -> None:
-    """Link the features of a folder, and print what was measured as JSON."""
+def main() -> int:
+    """Link the features of a folder, and print a table, or JSON, and whether the limits are met."""
     parser = argparse.ArgumentParser(prog="benchmarks.linking", description=__doc__)
     parser.add_argument("frames", type=Path, metavar="FOLDER", help="with Parquet files of features")
     parser.add_argument(
         "--model", type=Path, required=True, metavar="FILE", help="a model; trained and kept there if there is none"
     )
+    parser.add_argument("--json", action="store_true", help="print JSON")
     asked = parser.parse_args()
     if not asked.model.exists():
         asked.model.write_text(train(asked.frames).to_json(), encoding="ascii")
-    print(json.dumps(compared("prepared records", prepared, asked.frames, asked.model, rounds=1).as_json()))
+    found = compared("prepared records", prepared, asked.frames, asked.model, rounds=1)
+    spent = found.stage.cpu_seconds / found.floor.cpu_seconds
+    limits = [
+        Limit(figure="linking: CPU-seconds for one of Splink's", found=spent, relation="<=", bound=1.3),
+        most_memory("linking: memory at the peak", found.stage.peak_megabytes),
+    ]
+    return conclude(found.as_json(), comparisons([found]), limits, as_json=asked.json)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

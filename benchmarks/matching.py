@@ -13,18 +13,22 @@ from __future__ import annotations
 import argparse
 import random
 import statistics
+import sys
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
 import polars as pl
+from rich.table import Table
 from sqlalchemy import Connection, func, select
 
 from benchmarks import parties
 from benchmarks.measure import Absent, Argument, Comparison, Side, Work, compare
+from benchmarks.report import Limit, conclude
 from identity import blocking, features
 from identity.linking import DECISION_SCHEMA, gathered, link
 from identity.model import Model, packaged_prior
@@ -42,6 +46,8 @@ CUSTOMERS = 50_000
 BATCH = 500
 CHANGES = 4_000
 AT_MOST = 50
+
+Piece = TypeVar("Piece")
 
 
 class _RolledBack(Exception):
@@ -185,67 +191,87 @@ def _trained(store: Store, folder: Path) -> None:
     _keep(store, map(pl.read_parquet, sorted(folder.glob("*.parquet"))), model)
 
 
-def _latencies(store: Store, count: int, *, keep: bool) -> None:
-    """Print how long single changes take, and how many records batches match."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Took:
+    """How long some work took, by one clock."""
+
+    what: str
+    clock: str
+    p50: float  # milliseconds, each time
+    p99: float
+    rate: float  # records per second
+
+    @classmethod
+    def of(cls, what: str, clock: str, took: Sequence[float], records: int) -> Took:
+        """Sum up the milliseconds that each time took, of so many records in all."""
+        shares = statistics.quantiles(took, n=100, method="inclusive") if len(took) > 1 else [*took] * 100
+        return cls(what=what, clock=clock, p50=shares[49], p99=shares[98], rate=records / sum(took) * 1000)
+
+
+def _measured(store: Store, count: int, *, keep: bool, as_json: bool) -> int:
+    """Measure how long single changes take, and how many records batches match; returns the exit code."""
     model, _ = active_model(store)
     with store.read() as connection:
         size = connection.scalar(select(func.count()).select_from(feature))
-    print(f"among {size:,} records")
     changes = _changes(store, count)
     warming, changes = changes[: len(changes) // 4], changes[len(changes) // 4 :]
     _matched(store, model, warming, keep=keep)  # compiles statements and levels
     # Whatever stays is measured once only: half of the changes one by one, the other half in batches.
-    singles, batched = changes[::2], changes[1::2]
-    _print_matching(store, model, singles, 1, keep=keep)
-    seconds = _print_matching(store, model, batched, BATCH, keep=keep)
-    made = _features_of(store, [change.record_no for change in changes])
-    if made is None:
-        print("the store has no contents to make features from")
-        return
-    one, many = made
-    print(f"features of one record, read and made: p50 {_share(one, 50):.2f} ms, p99 {_share(one, 99):.2f} ms")
-    print(f"{BATCH} at a time with their features: {1 / (seconds + many):,.0f} records/s of the processor")
+    one, one_cpu = _matching(store, model, changes[::2], 1, keep=keep)
+    many, many_cpu = _matching(store, model, changes[1::2], BATCH, keep=keep)
+    took = [one, one_cpu, many, many_cpu, *_features_of(store, [change.record_no for change in changes])]
+    limits = [
+        Limit(figure="one change: p50", found=one.p50, relation="<=", bound=3, unit="ms"),
+        Limit(figure="one change: p99", found=one.p99, relation="<=", bound=15, unit="ms"),
+        Limit(figure=f"{BATCH} at a time: records for a CPU-second", found=many_cpu.rate, relation=">=", bound=5_000),
+    ]
+    table = Table(title=f"Changes among {size:,} records: read, found, scored, decided, written")
+    for heading in ("", "clock", "p50 ms", "p99 ms", "records/s"):
+        table.add_column(heading, justify="right" if heading[-1:] == "s" else "left")
+    for each in took:
+        table.add_row(each.what, each.clock, f"{each.p50:.2f}", f"{each.p99:.2f}", f"{each.rate:,.0f}")
+    document = {"among": size, "took": [asdict(each) for each in took]}
+    return conclude(document, [table], limits, as_json=as_json)
 
 
-def _print_matching(store: Store, model: Model, changes: list[Change], size: int, *, keep: bool) -> float:
-    """Print how long changes take, so many at a time; return the seconds of the processor that a record takes."""
-    wall, cpu, pending = [], [], 0
-    for start in range(0, len(changes), size):
-        began, worked = time.perf_counter(), time.process_time()
-        pending += isinstance(_matched(store, model, changes[start : start + size], keep=keep), Pending)
-        wall.append((time.perf_counter() - began) * 1000)
-        cpu.append((time.process_time() - worked) * 1000)
-    written = "committed" if keep else "rolled back"
-    print(f"{size} at a time, {len(changes)} records, {pending} pending; read, found, scored, decided, {written}")
-    for clock, took in (("elapsed", wall), ("of the processor", cpu)):
-        rate = len(changes) / sum(took) * 1000
-        print(f"  {clock}: p50 {_share(took, 50):.2f} ms, p99 {_share(took, 99):.2f} ms, {rate:,.0f} records/s")
-    return sum(cpu) / 1000 / len(changes)
+def _matching(store: Store, model: Model, changes: list[Change], size: int, *, keep: bool) -> tuple[Took, Took]:
+    """Measure how long changes take, so many at a time."""
+    pending: list[bool] = []
+
+    def match(start: int) -> None:
+        found = _matched(store, model, changes[start : start + size], keep=keep)
+        pending.append(isinstance(found, Pending))
+
+    wall, cpu = _timed(match, range(0, len(changes), size))
+    what = f"{len(changes)} changes, {size} at a time, {'committed' if keep else 'rolled back'}; {sum(pending)} pending"
+    return Took.of(what, "elapsed", wall, len(changes)), Took.of(what, "CPU", cpu, len(changes))
 
 
-def _features_of(store: Store, records: list[int]) -> tuple[list[float], float] | None:
-    """Measure how long it takes to read the contents of records and to make their features.
-
-    Returns:
-        Milliseconds elapsed for one record, each time; seconds of the processor per record for many at once. None
-        where the store has no contents.
-    """
-    took = []
+def _features_of(store: Store, records: list[int]) -> Iterator[Took]:
+    """Measure how long it takes to read the contents of records, if the store has any, and to make their features."""
     with store.read() as connection:
         known = resolving.parties(connection, pl.Series(records))["record_no"].head(BATCH)
-        for record in known.head(100):
-            began = time.perf_counter()
-            features.compute(resolving.parties(connection, pl.Series([record])))
-            took.append((time.perf_counter() - began) * 1000)
-        worked = time.process_time()
-        features.compute(resolving.parties(connection, known))
-        worked = time.process_time() - worked
-    return None if known.is_empty() else (took, worked / known.len())
+
+        def make(some: pl.Series) -> None:
+            features.compute(resolving.parties(connection, some))
+
+        for size in (1, BATCH) if known.len() else ():
+            some = known.head(100 * size)
+            wall, cpu = _timed(make, [some.slice(start, size) for start in range(0, some.len(), size)])
+            what = f"features of {some.len()}, {size} at a time: contents read, features made"
+            yield Took.of(what, "elapsed", wall, some.len())
+            yield Took.of(what, "CPU", cpu, some.len())
 
 
-def _share(took: list[float], percent: int) -> float:
-    """Return what so many percent of the measurements do not exceed."""
-    return statistics.quantiles(took, n=100, method="inclusive")[percent - 1] if len(took) > 1 else took[0]
+def _timed(work: Callable[[Piece], None], pieces: Iterable[Piece]) -> tuple[list[float], list[float]]:
+    """Return the milliseconds that each piece of work takes: elapsed, and of the CPU."""
+    wall, cpu = [], []
+    for piece in pieces:
+        began, worked = time.perf_counter(), time.process_time()
+        work(piece)
+        wall.append((time.perf_counter() - began) * 1000)
+        cpu.append((time.process_time() - worked) * 1000)
+    return wall, cpu
 
 
 if __name__ == "__main__":
@@ -253,9 +279,11 @@ if __name__ == "__main__":
     parser.add_argument("store", help="URL of a store that was resolved, or is to be filled")
     parser.add_argument("--features", type=Path, metavar="FOLDER", help="of Parquet files to fill it with")
     parser.add_argument("--changes", type=int, default=6_000)
+    parser.add_argument("--json", action="store_true", help="print JSON")
     wanted = parser.parse_args()
     opened = open_store(wanted.store)
     if wanted.features:
         _trained(opened, wanted.features)
-    _latencies(opened, wanted.changes, keep=bool(wanted.features))
+    exit_code = _measured(opened, wanted.changes, keep=bool(wanted.features), as_json=wanted.json)
     opened.close()
+    sys.exit(exit_code)

@@ -45,7 +45,7 @@ class Measured:
     units: int
     cpu_seconds: float  # user and system, of the process, those that it started, and its server
     seconds: float
-    peak_megabytes: float  # resident memory of the process, with what it prepared
+    peak_megabytes: float  # resident memory of the process, with what it prepared, in 1e6 bytes
 
     @property
     def rate(self) -> float:
@@ -147,7 +147,7 @@ def _in_this_process(prepare: str, arguments: Mapping[str, Argument], server: in
         cpu_seconds=_cpu_seconds(server) - cpu,
         seconds=time.perf_counter() - wall,
         units=units,
-        peak_megabytes=_peak_kilobytes() / 1024,
+        peak_megabytes=_peak_bytes() / 1e6,
     )
 
 
@@ -157,10 +157,10 @@ def _cpu_seconds(server: int) -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in own) + living + (_of_tree(server) if server else 0.0)
 
 
-def _peak_kilobytes() -> int:
+def _peak_bytes() -> int:
     """Return the most memory this process had; ``ru_maxrss`` would start from what its parent had."""
     status = Path("/proc/self/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0])
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
 def _of_tree(process: int) -> float:

@@ -22,6 +22,7 @@ from __future__ import annotations
 import argparse
 import json
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -34,13 +35,13 @@ from tempfile import TemporaryDirectory
 import duckdb
 import polars as pl
 import pyarrow.dataset as ds
-from rich.console import Console
 from rich.table import Table
 from splink import DuckDBAPI, Linker, SettingsCreator
 from splink.internals.exceptions import SplinkException
 
 from benchmarks import parties
 from benchmarks.measure import Absent, Comparison, Measured, Side, Work, compare, measure
+from benchmarks.report import Limit, conclude
 from identity import features, training
 from identity.comparison import COMPARISONS, frequencies
 from identity.counting import ENOUGH_VALUES
@@ -207,18 +208,25 @@ def _make(folder: Path) -> None:
 # --- on one's own features -------------------------------------------------------------------------------------
 
 
-def main() -> None:
-    """Measure on features of one's own, and print a table, or JSON."""
+def main() -> int:
+    """Measure on features of one's own, and print a table, or JSON, and whether the limit is met."""
     parser = argparse.ArgumentParser(prog="benchmarks.training", description=__doc__)
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="Parquet files of features")
     parser.add_argument("--limit", type=int, default=1200, metavar="SECONDS", help="after which Splink is stopped")
     parser.add_argument("--json", action="store_true", help="print JSON, with the steps of Splink")
     asked = parser.parse_args()
     found = [_beside(folder.resolve(), asked.limit) for folder in asked.folders]
-    if asked.json:
-        print(json.dumps([one.as_json() for one in found], indent=2))
-    else:
-        Console(width=120).print(_table(found))
+    limits = [
+        Limit(
+            figure=f"training {one.ours.units:,} records: CPU-seconds for one of Splink's",
+            found=one.share,
+            relation="<=",
+            bound=0.5,
+        )
+        for one in found
+    ]
+    document = {"folders": [one.as_json() for one in found]}
+    return conclude(document, [_table(found)], limits, as_json=asked.json)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,4 +281,4 @@ def _table(found: Sequence[Beside]) -> Table:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
