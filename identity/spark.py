@@ -11,11 +11,15 @@ extra, imported when Spark is asked for.
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from functools import cache, reduce
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
@@ -58,12 +62,24 @@ def session() -> SparkSession:
             "Spark is not installed", remedy="install Java 17 or newer and the extra: pip install 'voeg[spark]'"
         ) from None
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    builder = SparkSession.builder.appName("voeg").config("spark.sql.warehouse.dir", _warehouse())
     try:
-        return SparkSession.builder.appName("voeg").getOrCreate()
+        return builder.getOrCreate()
     except (PySparkException, OSError) as error:
         raise ConfigurationError(
             f"Spark does not start ({type(error).__name__})", remedy="install Java 17 or newer, and set JAVA_HOME"
         ) from None
+
+
+@cache
+def _warehouse() -> str:
+    """Make a folder for the tables of sessions, of which there are none, that is gone with this process.
+
+    Spark makes one wherever it is started, and would leave it there.
+    """
+    folder = tempfile.mkdtemp(prefix="voeg-spark-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder).as_uri()
 
 
 def link(

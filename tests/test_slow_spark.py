@@ -27,7 +27,6 @@ spark.driver.host             127.0.0.1
 spark.driver.bindAddress      127.0.0.1
 spark.ui.enabled              false
 spark.sql.shuffle.partitions  2
-spark.sql.warehouse.dir       {root}/warehouse
 spark.eventLog.enabled        true
 spark.eventLog.dir            file://{root}/events
 """
@@ -109,6 +108,8 @@ def test_an_estate_is_resolved_on_spark_as_in_one_process(tmp_path: Path) -> Non
     assert [*(other.root / "events").iterdir()] and not [
         *(one.root / "events").iterdir()
     ]  # Spark did it, and only then
+    left, there = ({file.name for file in folder.root.iterdir()} for folder in (other, one))
+    assert left == there  # and left nothing where it ran
     for what, value in expected.items():
         assert found[what] == value, what
     one.close()
