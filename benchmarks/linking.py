@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -18,17 +17,15 @@ import polars as pl
 from splink import DuckDBAPI, Linker, SettingsCreator, block_on
 from splink.comparison_library import CustomComparison
 
+from benchmarks import landscapes
 from benchmarks.measure import Comparison, Side, Work, compare
 from benchmarks.report import Limit, comparisons, conclude, most_memory
-from canonical_model.schema import Kind
 from identity import blocking, comparison, features
 from identity.linking import DECISION_SCHEMA, gathered
 from identity.model import Model, Population
 from identity.records import create_records, database
 from identity.training import splink_comparison, train
-from landscape.build import Landscape, build
-from landscape.soap_service import serve
-from sync.estate import open_estate
+from landscape.build import Landscape
 
 RECORDS = 100_000
 NO_DECISIONS = pl.DataFrame(schema=DECISION_SCHEMA)
@@ -39,7 +36,10 @@ MOST_LIKELY = 0.999999
 def run(folder: Path) -> Iterator[Comparison]:
     """Link the customers of a landscape."""
     frames, artefact = folder / "features", folder / "model.json"
-    _landscape(folder / "estate", frames)
+    landscapes.make(folder, Landscape(records=RECORDS))
+    frames.mkdir()
+    for path in (folder / landscapes.PARTIES).glob("*.parquet"):
+        features.compute(pl.read_parquet(path)).write_parquet(frames / path.name)
     artefact.write_text(train(frames).to_json(), encoding="ascii")
     yield compared("prepared records", prepared, frames, artefact, rounds=2)
     yield compared("features", whole, frames, artefact, rounds=2)
@@ -148,31 +148,6 @@ def _persons(frames: Path) -> Iterator[pl.DataFrame]:
 
 def _model(artefact: str) -> Model:
     return Model.from_json(Path(artefact).read_text(encoding="ascii"))
-
-
-def _landscape(estate: Path, frames: Path) -> None:
-    """Make a landscape, and the features of its customers."""
-    root = Path(__file__).resolve().parent.parent
-    for name in ("conf", "mappings"):
-        estate.mkdir(exist_ok=True)
-        (estate / name).symlink_to(root / name)
-    build(estate / "var" / "landscape", Landscape(records=RECORDS))
-    frames.mkdir()
-    count = 0
-    with serve(estate / "var" / "landscape") as addresses:
-        for name, address in addresses.items():
-            os.environ[f"VOEG_LANDSCAPE_{name.upper()}_URL"] = address
-        opened = open_estate(estate)
-        for mapping in opened.mappings:
-            for batch in opened.adapter(mapping).read():
-                for kind, parties in mapping.plan.bind(batch.rows.schema).run(batch.rows).records:
-                    if kind is Kind.PARTY and not parties.is_empty():
-                        numbered = parties.with_columns(
-                            data_source=pl.lit(mapping.name),
-                            record_no=pl.int_range(count, count + parties.height, dtype=pl.Int64),
-                        )
-                        features.compute(numbered).write_parquet(frames / f"{count:09}.parquet")
-                        count += parties.height
 
 
 def main() -> int:

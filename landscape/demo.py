@@ -88,7 +88,7 @@ def demonstrate(estate: Estate, landscape: Landscape, *, retrain: bool, tell: Te
         with _step(report, tell, "building the landscape", landscape.households):
             build(folder, landscape, advance=tell.advance)
         report.built = True
-    with serve(folder) as addresses, _told_where(addresses):
+    with serve(folder) as addresses, told_where(addresses):
         readable = tuple(_readable(estate, mappings, report))
         with _step(report, tell, "syncing the sources", landscape.records):
             report.runs = sorted(
@@ -159,7 +159,7 @@ def _refuse_to_mix(estate: Estate, folder: Path, landscape: Landscape) -> None:
 
 
 @contextmanager
-def _told_where(addresses: dict[str, str]) -> Iterator[None]:
+def told_where(addresses: dict[str, str]) -> Iterator[None]:
     """Put the addresses of the services into the environment, where the mappings' references find them."""
     names = {f"VOEG_LANDSCAPE_{name.upper()}_URL": address for name, address in addresses.items()}
     before = {name: os.environ.get(name) for name in names}

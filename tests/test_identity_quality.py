@@ -17,20 +17,18 @@ import polars as pl
 import pytest
 from febrl import febrl
 
+from benchmarks import landscapes
 from canonical_model.schema import Kind, content_schema
 from identity import features
 from identity.evaluation import score
 from identity.linking import DECISION_SCHEMA, link
 from identity.model import Model, packaged_prior
 from identity.training import train
-from landscape.build import Landscape, build
-from landscape.soap_service import serve
-from sync.estate import open_estate
+from landscape.build import Landscape
 
 NOBODY_DECIDED = pl.DataFrame(schema=DECISION_SCHEMA)
 ENVELOPE = {"record_no": pl.Int64(), "data_source": pl.String(), "record_id": pl.String()}
 CONTENT = content_schema(Kind.PARTY)
-REPOSITORY = Path(__file__).parents[1]
 
 
 @cache
@@ -99,31 +97,11 @@ def test_the_same_people_inside_ten_times_more_strangers_stay_the_same_clusters(
     assert {cluster for cluster in together if cluster & mine} == alone
 
 
-def test_a_landscape_of_families_is_put_together_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("conf", "mappings"):
-        (tmp_path / name).symlink_to(REPOSITORY / name)
-    home = tmp_path / "var" / "landscape"
-    build(home, Landscape(records=12_000))
-    truth = pl.read_parquet(home / "truth" / "records.parquet").drop_nulls("person_id")
-    frames: list[pl.DataFrame] = []
-    with serve(home) as addresses:
-        for name, address in addresses.items():
-            monkeypatch.setenv(f"VOEG_LANDSCAPE_{name.upper()}_URL", address)
-        estate = open_estate(tmp_path)
-        for mapping in estate.mappings:
-            for batch in estate.adapter(mapping).read():
-                mapped = mapping.plan.bind(batch.rows.schema).run(batch.rows)
-                frames += [
-                    frame.with_columns(data_source=pl.lit(mapping.name))
-                    for kind, frame in mapped.records
-                    if kind is Kind.PARTY and frame.height
-                ]
-    parties = pl.concat(frames, how="diagonal").with_row_index("record_no").with_columns(pl.col("record_no").cast(int))
-    records = features.compute(parties)
-    known = parties.select("record_no", "data_source", "record_id").join(truth, on=["data_source", "record_id"])
-    found = score(
-        link(records, NOBODY_DECIDED, train(records)).clusters, known.select("record_no", cluster="person_id")
-    )
+def test_a_landscape_of_families_is_put_together_right(tmp_path: Path) -> None:
+    landscapes.make(tmp_path, Landscape(records=12_000))
+    records = features.compute(pl.read_parquet(tmp_path / landscapes.PARTIES))
+    truth = pl.read_parquet(tmp_path / landscapes.TRUTH)
+    found = score(link(records, NOBODY_DECIDED, train(records)).clusters, truth)
     assert found.precision >= 0.997
     assert found.f1 >= 0.988
 

@@ -1,0 +1,242 @@
+"""How well customers are found in landscapes of several sizes, and what that costs, held to its limits.
+
+``python -m benchmarks.identity --records 100000 --records 1000000 --records 5000000`` generates a landscape of each
+size, reads it through the adapters and mappings, and then, each step in a process of its own: computes the features of
+all parties, trains a model without knowing who is who, and links, from features to clusters. The truth only scores.
+
+With ``--folder`` everything is kept in a folder for each size: the landscape, which is used again unless other code
+makes it now, and beside it what this run made of it, in files that ``benchmarks.linking``, ``benchmarks.training`` and
+``benchmarks.matching`` take: ``features/`` and ``model.json``.
+
+Precision, recall and F1 are those of the clusters, over pairs of records: of the pairs that were put together, how many
+belong together; of those that belong together, how many were put together. Of whole customers they say how many of the
+clusters are exactly a true customer, and how many of the true customers are exactly a cluster.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import polars as pl
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import landscapes
+from benchmarks.measure import Argument, Measured, Side, Work, measure
+from benchmarks.report import Limit, conclude, most_memory
+from identity import features
+from identity.evaluation import Scores, score
+from identity.linking import DECISION_SCHEMA, link
+from identity.model import Model
+from landscape.build import Landscape
+
+PRECISION, F1, SPREAD = 0.997, 0.988, 0.003
+GROWTH = 1.1
+"""Of the time that linking takes, for one time as many records: 5.5 for five times as many."""
+
+_FEATURES, _MODEL, _CLUSTERS = "features", "model.json", "clusters.parquet"
+
+
+def generated(folder: str, *, records: int, seed: int) -> Work:
+    """Make the landscape, unless it is there."""
+
+    def work() -> int:
+        landscapes.make(Path(folder), Landscape(records=records, seed=seed))
+        return records
+
+    return work
+
+
+def featured(folder: str) -> Work:
+    """Compute the features of all parties."""
+    target = Path(folder) / _FEATURES
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir()
+
+    def work() -> int:
+        count = 0
+        for path in sorted((Path(folder) / landscapes.PARTIES).glob("*.parquet")):
+            made = features.compute(pl.read_parquet(path))
+            made.write_parquet(target / path.name)
+            count += made.height
+        return count
+
+    return work
+
+
+def trained(folder: str) -> Work:
+    """Train a model."""
+    from identity.training import train  # noqa: PLC0415 -- Splink takes seconds to import
+
+    def work() -> int:
+        model = train(Path(folder) / _FEATURES)
+        (Path(folder) / _MODEL).write_text(model.to_json(), encoding="ascii")
+        return _records(folder)
+
+    return work
+
+
+def linked(folder: str) -> Work:
+    """Link everything: from features to clusters."""
+    model = Model.from_json((Path(folder) / _MODEL).read_text(encoding="ascii"))
+
+    def work() -> int:
+        frames = map(pl.read_parquet, sorted((Path(folder) / _FEATURES).glob("*.parquet")))
+        clusters = link(frames, pl.DataFrame(schema=DECISION_SCHEMA), model).clusters
+        clusters.write_parquet(Path(folder) / _CLUSTERS)
+        return clusters.height
+
+    return work
+
+
+def _records(folder: str) -> int:
+    count = pl.scan_parquet(Path(folder) / _FEATURES).select(pl.len()).collect().item()
+    return int(count)
+
+
+STEPS: Mapping[str, Callable[[str], Work]] = {"features": featured, "training": trained, "linking": linked}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """What came of the landscape of one size."""
+
+    asked: int  # records, about
+    records: int  # in all; the scores count those of which the truth is known
+    scores: Scores
+    steps: Mapping[str, Measured]
+
+    @property
+    def linking(self) -> Measured:
+        """From features to clusters."""
+        return self.steps["linking"]
+
+    @property
+    def peak_megabytes(self) -> float:
+        """The most memory that a step had."""
+        return max(step.peak_megabytes for step in self.steps.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Growth:
+    """How linking grows from one size to the next: the larger for one of the smaller."""
+
+    larger: int  # records
+    records: float  # as they were asked for
+    cpu_seconds: float
+    seconds: float
+
+
+def main() -> int:
+    """Measure landscapes, and print tables, or JSON, and whether the limits are met."""
+    parser = argparse.ArgumentParser(prog="benchmarks.identity", description=__doc__.partition("\n")[0])
+    parser.add_argument(
+        "--records", type=int, action="append", metavar="N", help="source records, about; may be given several times"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="another seed gives other people; default: 1")
+    parser.add_argument("--folder", type=Path, metavar="FOLDER", help="keep everything there, and use it again")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="voeg-bench-") as scratch:
+        folder = (asked.folder or Path(scratch)).resolve()
+        wanted = sorted({*(asked.records or [100_000])})
+        sizes = [_measured(folder / str(records), records, asked.seed) for records in wanted]
+    growths = list(_growths(sizes))
+    document = {
+        "seed": asked.seed,
+        "sizes": [asdict(size) for size in sizes],
+        "spread": {name: _spread(sizes, name) for name in ("precision", "f1")},
+        "growth": [asdict(growth) for growth in growths],
+    }
+    return conclude(document, [_quality(sizes), _cost(sizes)], [*_limits(sizes, growths)], as_json=asked.json)
+
+
+def _measured(folder: Path, records: int, seed: int) -> Size:
+    """Make a landscape and take every step, each in a process of its own."""
+    console = Console(stderr=True)
+    arguments: dict[str, Argument] = {"folder": str(folder)}
+    with console.status(f"{records:,} records: landscape"):
+        measure(Side(prepare="benchmarks.identity:generated", arguments=arguments | {"records": records, "seed": seed}))
+    steps = {}
+    for name, step in STEPS.items():
+        with console.status(f"{records:,} records: {name}"):
+            steps[name] = measure(Side(prepare=f"benchmarks.identity:{step.__name__}", arguments=arguments))
+    scores = score(pl.read_parquet(folder / _CLUSTERS), pl.read_parquet(folder / landscapes.TRUTH))
+    return Size(asked=records, records=steps["linking"].units, scores=scores, steps=steps)
+
+
+def _spread(sizes: Sequence[Size], name: str) -> float:
+    found = [getattr(size.scores, name) for size in sizes]
+    return float(max(found) - min(found))
+
+
+def _growths(sizes: Sequence[Size]) -> Iterator[Growth]:
+    for smaller, larger in pairwise(sizes):
+        yield Growth(
+            larger=larger.records,
+            records=larger.asked / smaller.asked,
+            cpu_seconds=larger.linking.cpu_seconds / smaller.linking.cpu_seconds,
+            seconds=larger.linking.seconds / smaller.linking.seconds,
+        )
+
+
+def _limits(sizes: Sequence[Size], growths: Sequence[Growth]) -> Iterator[Limit]:
+    for size in sizes:
+        of = f"{size.records:,} records:"
+        yield Limit(figure=f"{of} precision", found=size.scores.precision, relation=">=", bound=PRECISION)
+        yield Limit(figure=f"{of} F1", found=size.scores.f1, relation=">=", bound=F1)
+        yield most_memory(f"{of} memory at the peak", size.peak_megabytes)
+    if len(sizes) > 1:
+        for name, shown in (("precision", "precision"), ("f1", "F1")):
+            found = _spread(sizes, name)
+            yield Limit(figure=f"spread of {shown} between the sizes", found=found, relation="<", bound=SPREAD)
+    for growth in growths:
+        of = f"linking {growth.larger:,} records, {growth.records:g} times as many:"
+        bound = GROWTH * growth.records
+        yield Limit(figure=f"{of} CPU-seconds", found=growth.cpu_seconds, relation="<=", bound=bound, unit="times")
+        yield Limit(figure=f"{of} seconds", found=growth.seconds, relation="<=", bound=bound, unit="times")
+
+
+def _quality(sizes: Sequence[Size]) -> Table:
+    table = Table(title="Clusters against the truth: pairs of records, and whole customers")
+    for heading in ("records", "precision", "recall", "F1", "of customers: precision", "recall", "F1", "found", "true"):
+        table.add_column(heading, justify="right")
+    for size in sizes:
+        found = size.scores
+        shares = (found.precision, found.recall, found.f1)
+        whole = (found.cluster_precision, found.cluster_recall, found.cluster_f1)
+        counts = (found.clusters, found.true_clusters)
+        table.add_row(
+            f"{size.records:,}",
+            *(f"{share:.4f}" for share in (*shares, *whole)),
+            *(f"{count:,}" for count in counts),
+        )
+    return table
+
+
+def _cost(sizes: Sequence[Size]) -> Table:
+    table = Table(title="What it costs, each step in a process of its own")
+    for heading in ("records", "step", "CPU-seconds", "seconds", "records per CPU-second", "peak MB"):
+        table.add_column(heading, justify="left" if heading == "step" else "right")
+    for size in sizes:
+        for name, step in size.steps.items():
+            table.add_row(
+                f"{size.records:,}",
+                name,
+                f"{step.cpu_seconds:.1f}",
+                f"{step.seconds:.1f}",
+                f"{step.rate:,.0f}",
+                f"{step.peak_megabytes:,.0f}",
+            )
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""The parties of a landscape, and who they truly are, in files: generated, served, read and mapped as a sync does.
+
+A folder holds ``parties/`` (Parquet files: ``record_no`` from 0, ``data_source``, ``record_id`` and the content of a
+party), ``truth.parquet`` (``record_no``, ``cluster``; test customers have none) and ``made.json``, which says of what
+and by which code: what lies there is used again as long as the code that makes it is the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import polars as pl
+
+from benchmarks.measure import ROOT
+from canonical_model.schema import Kind
+from landscape.build import Landscape, build
+from landscape.demo import FOLDER, told_where
+from landscape.soap_service import serve
+from sync.estate import Estate, open_estate
+
+PARTIES, TRUTH = "parties", "truth.parquet"
+PIECE = 100_000
+"""Records in a file, or a few more."""
+
+_KEYS = ("data_source", "record_id")
+_MAKERS = ("adapters", "canonical_model", "conf", "foundation", "landscape", "mappings", "transform", "uv.lock")
+"""What parties come from: rooms, and the versions of the libraries."""
+
+
+def make(folder: Path, landscape: Landscape) -> None:
+    """Make the files of a landscape, unless they are there already.
+
+    Args:
+        folder: its own; it is made where there is none, and nothing is removed from it but an older landscape.
+        landscape: what to make.
+
+    Raises:
+        VoegError: a system of the landscape cannot be read here; the message names what is missing.
+    """
+    mark, made = folder / "made.json", asdict(landscape) | {"code": _code()}
+    if mark.exists() and json.loads(mark.read_text(encoding="ascii")) == made:
+        return
+    mark.unlink(missing_ok=True)  # what is broken off must not look complete
+    estate, parties = folder / "estate", folder / PARTIES
+    for old in (estate, parties):
+        shutil.rmtree(old, ignore_errors=True)
+        old.mkdir(parents=True)
+    for name in ("conf", "mappings"):
+        (estate / name).symlink_to(ROOT / name)
+    build(estate / FOLDER, landscape)
+    with serve(estate / FOLDER) as addresses, told_where(addresses):
+        for number, some in enumerate(_pieces(_read(open_estate(estate)))):
+            some.write_parquet(parties / f"{number:05}.parquet")
+    known = pl.scan_parquet(estate / FOLDER / "truth" / "records.parquet").drop_nulls("person_id")
+    read = pl.scan_parquet(parties).select("record_no", *_KEYS)
+    read.join(known, on=_KEYS).select("record_no", cluster="person_id").sink_parquet(folder / TRUTH)
+    shutil.rmtree(estate)
+    mark.write_text(json.dumps(made) + "\n", encoding="ascii")
+
+
+def _read(estate: Estate) -> Iterator[pl.DataFrame]:
+    """Yield the parties of all sources, numbered."""
+    count = 0
+    for mapping in estate.mappings:
+        for batch in estate.adapter(mapping).read():
+            for kind, rows in mapping.plan.bind(batch.rows.schema).run(batch.rows).records:
+                if kind is Kind.PARTY and not rows.is_empty():
+                    yield rows.with_columns(
+                        data_source=pl.lit(mapping.name),
+                        record_no=pl.int_range(count, count + rows.height, dtype=pl.Int64),
+                    )
+                    count += rows.height
+
+
+def _pieces(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """Put frames together, so that each has some ``PIECE`` rows."""
+    waiting: list[pl.DataFrame] = []
+    for frame in frames:
+        waiting.append(frame)
+        if sum(one.height for one in waiting) >= PIECE:
+            yield pl.concat(waiting)
+            waiting = []
+    if waiting:
+        yield pl.concat(waiting)
+
+
+def _code() -> str:
+    """Return the digest of the files that parties are made by."""
+    digest = hashlib.sha256()
+    for maker in _MAKERS:
+        for path in [ROOT / maker, *sorted((ROOT / maker).rglob("*"))]:
+            if path.is_file() and "__pycache__" not in path.parts:
+                digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
