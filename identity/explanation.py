@@ -19,6 +19,7 @@ from identity.comparison import COMPARISONS, VETOES, Value
 from identity.evidence import Evidence, Ints
 from identity.model import BIT, Model
 from identity.scoring import Record, scorer
+from identity.statements import Statement
 
 Rival = Literal["strangers", "relatives"]
 BOTH: Final[tuple[Rival, Rival]] = ("strangers", "relatives")
@@ -195,6 +196,7 @@ class Packed:
 
     key: int  # its bits are those of ``identity.features.SCHEMA``, signed or not
     content: str = field(repr=False)  # packed features (``identity.packing``)
+    statement: Statement | None = None  # what it says itself; None: not known, or not what the features were made of
 
 
 # Two records ----------------------------------------------------------------------------------------------------
@@ -213,6 +215,9 @@ class Step:
     relative: int
     left: Mapping[str, Value] = field(repr=False)  # the values that were compared, by feature
     right: Mapping[str, Value] = field(repr=False)
+    says: tuple[tuple[str, ...], tuple[str, ...]] = field(
+        repr=False
+    )  # the two in their own words, where those are known
 
     def weight(self, rival: Rival) -> int:
         """The weight against one of the two other explanations."""
@@ -297,17 +302,22 @@ def weighed(left: Packed, right: Packed, model: Model) -> Weighing:
     steps = []
     for column, (comparison, level) in enumerate(levels.items()):
         shows = respect(comparison).shows
+        compared = [{name: record[name] for name in shows} for record in (one, other)]
+        words = in_words(comparison, level.name)
+        if level.name in _BY_SPELLING and _differ_in_spelling(left, right, comparison):
+            words += " but for the spelling"
         steps.append(
             Step(
                 comparison=comparison,
                 level=level.name,
-                words=in_words(comparison, level.name),
+                words=words,
                 told=bool(proof.told[0, column]),
                 veto=comparison in ruled_by,
                 stranger=int(proof.stranger[0, column]),
                 relative=int(proof.relative[0, column]),
-                left={name: one[name] for name in shows},
-                right={name: other[name] for name in shows},
+                left=compared[0],
+                right=compared[1],
+                says=(_says(left, comparison, compared[0]), _says(right, comparison, compared[1])),
             )
         )
     return Weighing(
@@ -319,6 +329,23 @@ def weighed(left: Packed, right: Packed, model: Model) -> Weighing:
         relative_prior=proof.relative_prior,
         link_threshold=model.link_threshold,
         review_threshold=model.review_threshold,
+    )
+
+
+_BY_SPELLING: Final = frozenset({"same", "part", "another", "word"})
+"""Levels of names that tell of equal words; whoever spells them otherwise may wonder at that."""
+
+
+def _differ_in_spelling(left: Packed, right: Packed, comparison: str) -> bool:
+    one, other = left.statement, right.statement
+    return one is not None and other is not None and one.differs_in_spelling(other, comparison)
+
+
+def _says(record: Packed, comparison: str, compared: Mapping[str, Value]) -> tuple[str, ...]:
+    """Return what a record says in its own words; what was compared, where those are not known."""
+    own = record.statement.values.get(comparison, ()) if record.statement else ()
+    return own or tuple(
+        text for value in compared.values() for text in ([value] if isinstance(value, str) else value or ())
     )
 
 

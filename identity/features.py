@@ -62,7 +62,7 @@ SCHEMA = pl.Schema(
 )
 """The features frame. Sensitivity is that of the fields they come from: personal, identifiers sensitive."""
 
-_REGISTRATION_TYPES = ("chamber_of_commerce", "vat")
+REGISTRATION_TYPES = ("chamber_of_commerce", "vat")
 _NOT_LETTERS = r"[^a-z]+"
 _NOT_LETTERS_OR_DIGITS = r"[^a-z0-9]+"
 
@@ -82,6 +82,22 @@ def compute(parties: pl.DataFrame) -> pl.DataFrame:
     lists = [_addresses(parties), _contact_points(parties), _identifiers(parties)]
     told = pl.concat([_names(folded), *lists], how="horizontal").with_columns(branch=_branch())
     return told.select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items())
+
+
+def words(names: pl.DataFrame) -> pl.DataFrame:
+    """Return the words of names, as they are written and as they are compared.
+
+    Args:
+        names: columns of text, whatever they are called.
+
+    Returns:
+        The same columns of List[Struct{written, compared}]: folded, and in one spelling.
+    """
+    return _folded(names).select(
+        pl.all()
+        .str.extract_all(r"[a-z0-9]+")
+        .list.eval(pl.struct(written=pl.element(), compared=_spelled_alike(pl.element())))
+    )
 
 
 _NAMES = (
@@ -375,8 +391,8 @@ def _identifiers(parties: pl.DataFrame) -> pl.DataFrame:
     )
     qualified = pl.concat_str("type", pl.lit(":"), "value")
     kind = pl.col("type")
-    registers = kind.is_in(_REGISTRATION_TYPES) & qualified.is_not_null()
-    others = ~kind.is_in(["iban", "national_id", *_REGISTRATION_TYPES]) & qualified.is_not_null()
+    registers = kind.is_in(REGISTRATION_TYPES) & qualified.is_not_null()
+    others = ~kind.is_in(["iban", "national_id", *REGISTRATION_TYPES]) & qualified.is_not_null()
     parts = parts.select(
         "position",
         iban=pl.when(kind == "iban").then("value"),

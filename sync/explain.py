@@ -17,7 +17,7 @@ import polars as pl
 from sqlalchemy import Connection
 
 from foundation.errors import NotFound, Problem, VoegError, did_you_mean
-from identity import blocking, clustering, explanation, features, packing, release
+from identity import blocking, clustering, explanation, features, packing, release, statements
 from identity.comparison import Value
 from identity.explanation import Assembly, Packed, Weighing
 from identity.linking import MUST_LINK, NEVER_LINK
@@ -330,12 +330,18 @@ class Explainer:
         )
 
     def _features(self, connection: Connection, records: Sequence[int]) -> dict[int, Packed]:
-        """Return the features by record; of one that matching has not looked at yet, from its content."""
-        found = matching.Index(connection).features(records)
-        if unknown := sorted({*records}.difference(number for number, _, _ in found)):
-            parties = resolving.parties(connection, pl.Series(unknown, dtype=pl.Int64))
-            found += packing.pack(features.compute(parties)).rows()
-        return {number: Packed(key, content) for number, key, content in found}
+        """Return the features by record; of one that matching has not looked at yet, from its content.
+
+        What a record says goes with them, unless it changed since: then it is no longer what the features are made of.
+        """
+        parties = resolving.parties(connection, pl.Series(sorted({*records}), dtype=pl.Int64))
+        said = statements.stated(parties)
+        now = packing.pack(features.compute(parties)).rows()
+        known = {number: Packed(key, content, said[number]) for number, key, content in now}
+        for number, key, content in matching.Index(connection).features(records):
+            if number not in known or known[number].content != content:
+                known[number] = Packed(key, content)
+        return known
 
     def _decisions(self, connection: Connection, one: Sequence[int], other: Sequence[int]) -> tuple[Decision, ...]:
         """Return the decisions between two groups of records."""

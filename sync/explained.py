@@ -129,7 +129,7 @@ def _weighing(weighing: Weighing, *, sensitive: bool) -> dict[str, Any]:
                 "text": step.words,
                 "told": step.told,
                 "weight": {rival: _bits(step.weight(rival)) for rival in explanation.BOTH},
-                **({"a": dict(step.left), "b": dict(step.right)} if sensitive else {}),
+                **(_values(step) if sensitive else {}),
             }
             for step in weighing.steps
         ],
@@ -138,6 +138,12 @@ def _weighing(weighing: Weighing, *, sensitive: bool) -> dict[str, Any]:
         "link_threshold": _bits(weighing.link_threshold),
         "review_threshold": _bits(weighing.review_threshold),
     }
+
+
+def _values(step: explanation.Step) -> dict[str, Any]:
+    """Return what the two records say in their own words, and what was compared."""
+    own, others = step.says
+    return {"says": {"a": [*own], "b": [*others]}, "a": dict(step.left), "b": dict(step.right)}
 
 
 def _decisions(decisions: Sequence[Decision]) -> list[dict[str, Any]]:

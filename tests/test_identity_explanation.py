@@ -147,7 +147,7 @@ def test_what_tells_of_relatives_otherwise_than_of_strangers_says_so(
 ) -> None:
     step = explanation.Step(
         comparison="address", level="other", words="in another place", told=True, veto=False,
-        stranger=stranger, relative=relative, left={}, right={},
+        stranger=stranger, relative=relative, left={}, right={}, says=((), ()),
     )  # fmt: skip
     assert step.told_against(rival) == says
 
@@ -158,6 +158,7 @@ def test_values_are_kept_out_of_the_representation() -> None:
     assert "terpstra" not in repr(found) + repr(one)
     [family] = [step for step in found.steps if step.comparison == "family_name"]
     assert family.left["family"] == "terpstra"
+    assert family.says == (("terpstra",), ("terpstra",))  # in other words they are not known here
 
 
 def test_a_common_value_that_is_too_common_proves_nothing_and_is_named() -> None:

@@ -50,9 +50,9 @@ publish | model train
 """Commands that tell no value; some fail, and their errors tell none either."""
 
 TELLING = {
-    "customer why crm/father crm/son --sensitive": "smit",
+    "customer why crm/father crm/son --sensitive": "Smit",
     "customer why-not crm/father crm/son --sensitive --json": "19810730",
-    "customer how {father} --sensitive": "smit",
+    "customer how {father} --sensitive": "Smit",
     "resolve --dry-run --link-threshold 40 --sensitive": "Jan Smit",
     "customer show {father}": "Smit",
     "tasks show {task}": "Smit",

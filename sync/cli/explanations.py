@@ -11,7 +11,6 @@ from typing import Annotated, Final
 import typer
 
 from identity import explanation
-from identity.comparison import Value
 from identity.explanation import RIVALS, Weighing
 from identity.model import Model
 from sync import explained, relate
@@ -47,7 +46,7 @@ MOST_PAIRS: Final = 10
 OneArgument = Annotated[str, typer.Argument(metavar="A", help="A source record, source/record_id, or a customer's id.")]
 OtherArgument = Annotated[str, typer.Argument(metavar="B", help="Another one.")]
 SensitiveOption = Annotated[
-    bool, typer.Option("--sensitive", help="Show the values that were compared, IBAN and national ids included.")
+    bool, typer.Option("--sensitive", help="Show what the records say, IBAN and national ids included.")
 ]
 
 
@@ -350,8 +349,8 @@ def _print_weighing(pair: Pair, *, sensitive: bool) -> None:
     priors = weighing.prior("strangers"), weighing.prior("relatives")
     rows = [row("to begin with", "the odds of any two", nothing, priors, (0, sums[0]))]
     for step, way in zip(told, itertools.pairwise(sums), strict=True):
-        values = _value(step.left), _value(step.right)
-        rows.append(row(_name(step), step.told_against(rival), values, (step.stranger, step.relative), way))
+        own, others = (", ".join(says) or "-" for says in step.says)
+        rows.append(row(_name(step), step.told_against(rival), (own, others), (step.stranger, step.relative), way))
     totals = weighing.total("strangers"), weighing.total("relatives")
     rows.append(row("together", "", nothing, totals, (0, weighing.weight)))
     sides = ["they say"] if stacked else [str(pair.a), str(pair.b)]
@@ -365,14 +364,6 @@ def _print_weighing(pair: Pair, *, sensitive: bool) -> None:
     if weighing.set_aside:
         names = ", ".join(name.replace("_", " ") for name in weighing.set_aside)
         out.print(f"in common, but too common to mean anything: {names}", markup=False)
-
-
-def _value(values: dict[str, Value] | object) -> str:
-    """Return the compared values of one side as one text."""
-    if not isinstance(values, dict):
-        return "-"
-    texts = [value if isinstance(value, str) else ", ".join(value) for value in values.values() if value]
-    return " · ".join(texts) or "-"
 
 
 def _bar(before: int, after: int, low: int, high: int) -> str:
