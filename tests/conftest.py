@@ -34,7 +34,7 @@ if sys.version_info >= (3, 12):
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark every test that asks for the real data, so that ``-m external_data`` finds them all."""
     for item in items:
-        if "external_data" in getattr(item, "fixturenames", ()):
+        if any(f"{name}_data" in getattr(item, "fixturenames", ()) for name in REAL_DATA):
             item.add_marker("external_data")
 
 
@@ -128,10 +128,39 @@ def odbc_postgres_driver() -> str:
     return servers.odbc_driver("psqlodbcw.so", "unixodbc odbc-postgresql")
 
 
-@pytest.fixture(scope="session")
-def external_data() -> Path:
-    """The folder of real data that nobody here wrote; a test that asks for it is skipped where it is absent."""
-    folder = Path(os.environ.get("VOEG_EXTERNAL_DATA") or PROJECT.parent / "shared" / "data")
-    if not (folder / "historical").is_dir():
-        pytest.skip(f"no real data at {folder}; put it there or set VOEG_EXTERNAL_DATA")
+REAL_DATA = {
+    "historical": "historical_50k.parquet, published by Splink as https://raw.githubusercontent.com/"
+    "moj-analytical-services/splink_datasets/master/data/historical_figures_with_errors_50k.parquet",
+    "carddemo": "the master files of AWS CardDemo, with copybooks and the customers in ASCII",
+    "cobrix": "cases.json and its files, captured from the tests of Cobrix",
+}
+"""Folders of data that nobody here wrote, and what each holds."""
+
+
+def _real_data(name: str) -> Path:
+    """Return a folder of real data; the test that asks for it is skipped where it is absent."""
+    folder = Path(os.environ.get("VOEG_EXTERNAL_DATA") or PROJECT.parent / "shared" / "data") / name
+    if not folder.is_dir():
+        pytest.skip(
+            f"no {folder}, which is to hold {REAL_DATA[name]}; put it there,"
+            " or set VOEG_EXTERNAL_DATA to the folder above it (CONTRIBUTING.md, Real data)"
+        )
     return folder
+
+
+@pytest.fixture(scope="session")
+def historical_data() -> Path:
+    """The folder of 50,578 records of persons long dead, with their real errors."""
+    return _real_data("historical")
+
+
+@pytest.fixture(scope="session")
+def carddemo_data() -> Path:
+    """The folder of a mainframe application's files."""
+    return _real_data("carddemo")
+
+
+@pytest.fixture(scope="session")
+def cobrix_data() -> Path:
+    """The folder of cases that Cobrix was seen to read."""
+    return _real_data("cobrix")

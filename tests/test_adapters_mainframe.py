@@ -192,13 +192,12 @@ def test_a_folder_for_a_copybook_is_named(estate: Path):
         adapter(estate, copybook="folder").check()
 
 
-@pytest.mark.external_data
-def test_carddemo_customers_equal_their_ascii_twin(external_data: Path):
-    folder = external_data / "carddemo"
+def test_carddemo_customers_equal_their_ascii_twin(carddemo_data: Path):
     source = Mainframe(
-        MainframeOptions(path=str(folder / "CUSTDATA.PS"), copybook=str(folder / "customer.cpy")), base=folder
+        MainframeOptions(path=str(carddemo_data / "CUSTDATA.PS"), copybook=str(carddemo_data / "customer.cpy")),
+        base=carddemo_data,
     )
-    lines = (folder / "custdata.ascii.txt").read_text("ascii").splitlines()
+    lines = (carddemo_data / "custdata.ascii.txt").read_text("ascii").splitlines()
     records = read(source).to_pylist()
     assert len(records) == len(lines) == 50
     starts = dict.fromkeys(records[0])
@@ -223,18 +222,16 @@ def test_carddemo_customers_equal_their_ascii_twin(external_data: Path):
     assert unreadable(source) == {}
 
 
-@pytest.mark.external_data
 @pytest.mark.parametrize(
     ("file", "copybook"),
     [("ACCTDATA.PS", "account.cpy"), ("CARDDATA.PS", "card.cpy"), ("CARDXREF.PS", "card_xref.cpy")],
 )
-def test_carddemo_files_decode_and_encode_to_the_same_bytes(external_data: Path, file: str, copybook: str):
-    folder = external_data / "carddemo"
-    source = Mainframe(MainframeOptions(path=file, copybook=copybook), base=folder)
+def test_carddemo_files_decode_and_encode_to_the_same_bytes(carddemo_data: Path, file: str, copybook: str):
+    source = Mainframe(MainframeOptions(path=file, copybook=copybook), base=carddemo_data)
     table = read(source)
     assert table.num_rows == 50
     assert unreadable(source) == {}
-    content = (folder / file).read_bytes()
+    content = (carddemo_data / file).read_bytes()
     written = encode(source.layout, table)
     for path, field in walk(source.layout.roots):  # flat records: every offset is from the start of the record
         if isinstance(field, Field) and not field.filler:
@@ -242,10 +239,8 @@ def test_carddemo_files_decode_and_encode_to_the_same_bytes(external_data: Path,
                 assert written[start : start + field.length] == content[start : start + field.length], path
 
 
-@pytest.mark.external_data
-def test_carddemo_signs(external_data: Path):
-    folder = external_data / "carddemo"
-    source = Mainframe(MainframeOptions(path="ACCTDATA.PS", copybook="account.cpy"), base=folder)
+def test_carddemo_signs(carddemo_data: Path):
+    source = Mainframe(MainframeOptions(path="ACCTDATA.PS", copybook="account.cpy"), base=carddemo_data)
     first = read(source).to_pylist()[0]  # 00000019400{ is +194.00
     assert (first["ACCT-ID"], first["ACCT-BALANCE"], first["ACCT-OPENED"]) == (1, Decimal("194.00"), "2014-11-20")
 

@@ -258,22 +258,19 @@ class Case:
 
 
 @pytest.fixture(scope="module")
-def cases(external_data: Path) -> dict[str, list[Case]]:
+def cases(cobrix_data: Path) -> dict[str, list[Case]]:
     """The captured cases by kind: inline, error, writer."""
-    folder = external_data / "cobrix"
-    if not folder.is_dir():
-        pytest.skip(f"no cases of Cobrix at {folder}")
     found: dict[str, list[Case]] = {}
-    for case in json.loads((folder / "cases.json").read_text("utf-8"))["cases"]:
+    for case in json.loads((cobrix_data / "cases.json").read_text("utf-8"))["cases"]:
         found.setdefault(case["kind"], []).append(
             Case(
                 id=case["id"],
                 test=case["test"],
                 options=case["options"],
-                copybooks=tuple(folder / name for name in case["copybooks"]),
-                data=tuple(folder / name for name in case["data"]),
+                copybooks=tuple(cobrix_data / name for name in case["copybooks"]),
+                data=tuple(cobrix_data / name for name in case["data"]),
                 rows=case.get("rows", 0),
-                expected=folder / case["expected"] if "expected" in case else None,
+                expected=cobrix_data / case["expected"] if "expected" in case else None,
             )
         )
     return found

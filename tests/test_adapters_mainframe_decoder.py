@@ -309,15 +309,13 @@ class TestUnreadable:
         assert corrupt.to_pylist() == [[{"field_name": "A", "raw_value": "81A7"}], []]
 
 
-@pytest.mark.external_data
-def test_carddemo_customers_equal_their_ascii_twin(external_data: Path) -> None:
-    folder = external_data / "carddemo"
-    copybook = folder / "customer.cpy"
+def test_carddemo_customers_equal_their_ascii_twin(carddemo_data: Path) -> None:
+    copybook = carddemo_data / "customer.cpy"
     layout = placing.load([copybook])
     twin = placing.load([copybook], Profile(encoding="ascii", code_page="us-ascii"))
-    lines = (folder / "custdata.ascii.txt").read_bytes().splitlines()
+    lines = (carddemo_data / "custdata.ascii.txt").read_bytes().splitlines()
     customers = Decoder(layout).decode(
-        Fixed(layout.length).records(np.fromfile(folder / "CUSTDATA.PS", np.uint8), final=True).records
+        Fixed(layout.length).records(np.fromfile(carddemo_data / "CUSTDATA.PS", np.uint8), final=True).records
     )
     assert customers.rows.num_rows == len(lines) == 50
     assert customers.rows.equals(Decoder(twin).decode(raw(*lines)).rows)

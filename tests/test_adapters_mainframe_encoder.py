@@ -545,14 +545,13 @@ def parts(table: pa.Table, count: int) -> list[pa.Table]:
     return [half for half in halves for _ in range(count // len(halves))]
 
 
-def test_what_cobrix_wrote_is_equalled(external_data: Path):
-    folder = external_data / "cobrix"
-    cases = writer_cases(folder)
+def test_what_cobrix_wrote_is_equalled(cobrix_data: Path):
+    cases = writer_cases(cobrix_data)
     assert len(cases) == 22
     for case in cases:
-        copybook = str(folder / case["copybooks"][0])
-        target = Target(MainframeOptions(path="", copybook=copybook, cobrix_options=case["options"]), folder)
-        outputs = [folder / name for name in case["outputs"]]
-        table = pa.json.read_json(folder / case["input"])
+        copybook = str(cobrix_data / case["copybooks"][0])
+        target = Target(MainframeOptions(path="", copybook=copybook, cobrix_options=case["options"]), cobrix_data)
+        outputs = [cobrix_data / name for name in case["outputs"]]
+        table = pa.json.read_json(cobrix_data / case["input"])
         for part, output in zip(parts(table, len(outputs)), outputs, strict=True):
             assert target.encode(part) == output.read_bytes(), case["id"]

@@ -542,29 +542,28 @@ COBRIX_LAYOUT_OPTIONS = {
 }  # fmt: skip
 
 
-def test_records_of_cobrix_have_its_names_kinds_and_lengths(external_data):
+def test_records_of_cobrix_have_its_names_kinds_and_lengths(cobrix_data):
     """Rows that Cobrix read show the names and kinds of its columns; files of fixed length how long a record is."""
-    folder = external_data / "cobrix"
-    cases = json.loads((folder / "cases.json").read_text())["cases"]
+    cases = json.loads((cobrix_data / "cases.json").read_text())["cases"]
     shown = told = 0
     for case in cases:
         options = case.get("options", {})
         if case["kind"] != "inline" or not case["copybooks"] or not options.keys() <= COBRIX_LAYOUT_OPTIONS:
             continue
         record = placing.load(
-            [folder / name for name in case["copybooks"]],
+            [cobrix_data / name for name in case["copybooks"]],
             Profile(name="cobrix", shift_after_tables=options.get("variable_size_occurs") == "true"),
             shape="nested",
             keep_root=options.get("schema_retention_policy") == "keep_original",
             fillers="groups",
         )
-        for line in (folder / case["expected"]).read_text().splitlines()[:20]:
+        for line in (cobrix_data / case["expected"]).read_text().splitlines()[:20]:
             if line.strip():
                 fits(case["id"], json.loads(line, parse_float=str), pa.struct(list(record.schema)))
                 shown += 1
         fixed = options.get("record_format", "F") == "F" and not options.keys() & {"is_text", "variable_size_occurs"}
         if fixed and case["rows"] < 2000:
-            assert (case["id"], sum((folder / name).stat().st_size for name in case["data"])) == (
+            assert (case["id"], sum((cobrix_data / name).stat().st_size for name in case["data"])) == (
                 case["id"],
                 case["rows"] * record.length,
             )

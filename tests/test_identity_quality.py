@@ -57,9 +57,9 @@ def test_the_packaged_prior_does_well_on_data_it_has_never_seen(number: int) -> 
     assert found.f1 >= 0.985
 
 
-def test_worn_copies_of_historical_persons_are_found(external_data: Path) -> None:
+def test_worn_copies_of_historical_persons_are_found(historical_data: Path) -> None:
     """Real errors of real people; the published demo of Splink reaches 0.829 at the best threshold."""
-    raw = pl.read_parquet(external_data / "historical" / "historical_50k.parquet")
+    raw = pl.read_parquet(historical_data / "historical_50k.parquet")
     day = pl.col("dob").str.to_date("%Y-%m-%d", strict=False)
     columns = {
         "record_no": pl.int_range(pl.len(), dtype=pl.Int64),

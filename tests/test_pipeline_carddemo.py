@@ -82,18 +82,18 @@ PLACES = {
 
 
 @pytest.fixture(scope="module")
-def witness(external_data: Path) -> dict[str, dict[str, str]]:
+def witness(carddemo_data: Path) -> dict[str, dict[str, str]]:
     """The same customers in ASCII, by number."""
-    lines = (external_data / "carddemo" / "custdata.ascii.txt").read_text("ascii").splitlines()
+    lines = (carddemo_data / "custdata.ascii.txt").read_text("ascii").splitlines()
     told = [{name: line[start:end].strip() for name, (start, end) in PLACES.items()} for line in lines]
     return {str(int(customer["id"])): customer for customer in told}
 
 
 @pytest.fixture(scope="module")
-def estate(external_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EstateFolder]:
+def estate(carddemo_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EstateFolder]:
     """Both files synced and resolved."""
     folder = EstateFolder(tmp_path_factory.mktemp("carddemo"))
-    shutil.copytree(external_data / "carddemo", folder.root / "data")
+    shutil.copytree(carddemo_data, folder.root / "data")
     folder.describe(CUSTOMERS)
     folder.describe(CARDS)
     yield folder
@@ -110,7 +110,7 @@ def told(estate: EstateFolder) -> dict[str, dict[str, int]]:
 
 def cards(data: Path) -> dict[str, str]:
     """Return the customer of every card, by the place of both in the file."""
-    text = (data / "carddemo" / "CARDXREF.PS").read_bytes().decode("cp037")
+    text = (data / "CARDXREF.PS").read_bytes().decode("cp037")
     records = [text[start : start + 50] for start in range(0, len(text), 50)]
     return {record[:16].strip(): str(int(record[16:25])) for record in records}
 
@@ -160,8 +160,8 @@ def test_source_records_say_what_the_twin_says(estate: EstateFolder, witness: di
 
 
 @pytest.mark.usefixtures("told")
-def test_every_card_is_attached_to_its_customer(estate: EstateFolder, external_data: Path):
-    of_customer = cards(external_data)
+def test_every_card_is_attached_to_its_customer(estate: EstateFolder, carddemo_data: Path):
+    of_customer = cards(carddemo_data)
     attached = {key: party for (source, key), (_, party) in references(estate.store).items()}
     assert attached == {card: ("carddemo_customers", customer) for card, customer in of_customer.items()}
     assert {state for state, _ in references(estate.store).values()} == {"attached"}
@@ -169,9 +169,9 @@ def test_every_card_is_attached_to_its_customer(estate: EstateFolder, external_d
 
 @pytest.mark.usefixtures("told")
 def test_golden_records_say_what_the_twin_says_with_the_cards(
-    estate: EstateFolder, witness: dict[str, dict[str, str]], external_data: Path
+    estate: EstateFolder, witness: dict[str, dict[str, str]], carddemo_data: Path
 ):
-    of_customer = cards(external_data)
+    of_customer = cards(carddemo_data)
     assert partition(estate.store) == {frozenset({("carddemo_customers", number)}) for number in witness}
     for members, (record, provenance) in golden(estate.store).items():
         ((source, number),) = members
@@ -185,8 +185,8 @@ def test_golden_records_say_what_the_twin_says_with_the_cards(
 
 
 @pytest.mark.usefixtures("told")
-def test_a_customer_is_found_by_card_and_number(estate: EstateFolder, external_data: Path):
-    of_customer = cards(external_data)
+def test_a_customer_is_found_by_card_and_number(estate: EstateFolder, carddemo_data: Path):
+    of_customer = cards(carddemo_data)
     for members, keys in lookup_keys(estate.store).items():
         ((_, number),) = members
         assert ("customer_number", number, True) in keys

@@ -74,9 +74,9 @@ COPYBOOK = """
 
 
 @pytest.fixture(scope="module")
-def people(external_data: Path) -> pl.DataFrame:
+def people(historical_data: Path) -> pl.DataFrame:
     """All records with the system and key that their hash gives them, and the truth."""
-    raw = pl.read_parquet(external_data / "historical" / "historical_50k.parquet")
+    raw = pl.read_parquet(historical_data / "historical_50k.parquet")
     hashes = [hashlib.blake2b(name.encode(), digest_size=8).digest() for name in raw["unique_id"]]
     drawn = raw.select(*FIELDS, cluster=pl.col("cluster").rank("dense").cast(pl.Int64)).with_columns(
         key=pl.Series([digest.hex() for digest in hashes]),

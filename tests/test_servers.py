@@ -118,7 +118,7 @@ def test_a_driver_is_found_where_odbcinst_ini_says(tmp_path: Path, monkeypatch: 
 
 
 def test_the_real_data_can_be_put_elsewhere(tmp_path: Path, project_root: Path) -> None:
-    (tmp_path / "test_inner.py").write_text("def test_it(external_data): assert external_data.is_dir()")
+    (tmp_path / "test_inner.py").write_text("def test_it(historical_data): assert historical_data.is_dir()")
 
     command = [sys.executable, "-m", "pytest", "-rs", "-p", "conftest", "-c", os.devnull, "-m", "external_data"]
 
@@ -134,6 +134,8 @@ def test_the_real_data_can_be_put_elsewhere(tmp_path: Path, project_root: Path) 
 
     absent = outcome(tmp_path)
     assert "1 skipped" in absent
+    assert f"no {tmp_path / 'historical'}" in absent
+    assert "historical_figures_with_errors_50k.parquet" in absent
     assert "set VOEG_EXTERNAL_DATA" in absent
     (tmp_path / "historical").mkdir()
     assert "1 passed" in outcome(tmp_path)
