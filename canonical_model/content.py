@@ -50,14 +50,8 @@ def decode(content: pl.Series, kind: Kind, names: Collection[str] | None = None)
     Raises:
         polars.exceptions.ComputeError: the text is not JSON of this kind.
     """
-    wanted = {name: type_ for name, type_ in content_schema(kind).items() if names is None or name in names}
-    written = pl.Struct({name: _written(type_) for name, type_ in wanted.items()})
-    return (
-        content.rename("content")
-        .str.json_decode(written)
-        .struct.unnest()
-        .select(_read(name, type_) for name, type_ in wanted.items())
-    )
+    written, read = _reading(kind, None if names is None else frozenset(names))
+    return content.rename("content").str.json_decode(written).struct.unnest().select(read)
 
 
 def digest(content: pl.Series) -> pl.Series:
@@ -83,10 +77,11 @@ def digest_of(text: str) -> int:
 
 def to_json(frame: pl.DataFrame, names: Sequence[str]) -> pl.Series:
     """Return the named columns of a frame as JSON text without nulls; a column that is not there counts as null."""
-    present = [name for name in names if name in frame.columns]
+    schema = frame.schema  # made anew whenever it is asked for
+    present = [name for name in names if name in schema]
     if not present:
         return pl.repeat("{}", frame.height, dtype=pl.String, eager=True)
-    written = frame.select(_write(name, frame.schema[name]) for name in present)
+    written = frame.select(_write(name, schema[name]) for name in present)
     return (
         written.to_struct("json")
         .struct.json_encode()
@@ -99,6 +94,14 @@ def to_json(frame: pl.DataFrame, names: Sequence[str]) -> pl.Series:
 def _duckdb() -> duckdb.DuckDBPyConnection:
     """Return the one database in memory that hashes; opening one takes 13 ms, a cursor on it 0.03."""
     return duckdb.connect()
+
+
+@cache
+def _reading(kind: Kind, names: frozenset[str] | None) -> tuple[pl.Struct, tuple[pl.Expr, ...]]:
+    """Return the type of content as it is written, and what makes its columns of that; all of them, or those named."""
+    wanted = {name: type_ for name, type_ in content_schema(kind).items() if names is None or name in names}
+    written = pl.Struct({name: _written(type_) for name, type_ in wanted.items()})
+    return written, tuple(_read(name, type_) for name, type_ in wanted.items())
 
 
 def _write(name: str, type_: pl.DataType) -> pl.Expr:

@@ -56,23 +56,30 @@ def encode(values: pl.DataFrame) -> pl.Series:
     Fields in schema order, nulls and empty lists left out at every level, dates as ``YYYY-MM-DD``, times as UTC with
     ``Z``. Equal values give equal texts, so a golden record changed exactly when its text did.
     """
-    plain = values.with_columns(_plain_times(name, dtype) for name, dtype in golden_schema().items())
-    return to_json(plain, golden_schema().names()).alias("payload")
+    return to_json(values.with_columns(_plain_times()), golden_schema().names()).alias("payload")
 
 
-def decode(payloads: pl.Series) -> pl.DataFrame:
-    """Return the golden values (``golden_schema``) of canonical JSON texts; a null text gives a row of nulls."""
-    return payloads.cast(pl.String).str.json_decode(pl.Struct(golden_schema())).to_frame("golden").unnest("golden")
+def decode(payloads: pl.Series, *names: str) -> pl.DataFrame:
+    """Return the golden values (``golden_schema``) of canonical JSON texts, or those named; nulls for a null text."""
+    return payloads.cast(pl.String).str.json_decode(_golden_type(names)).struct.unnest()
 
 
-def _plain_times(name: str, dtype: pl.DataType) -> pl.Expr:
-    """Write the times inside a list as text; the JSON encoder writes dates as ISO, but times its own way."""
-    if isinstance(dtype, pl.List) and isinstance(dtype.inner, pl.Struct):
-        times = [field.name for field in dtype.inner.fields if isinstance(field.dtype, pl.Datetime)]
-        if times:
-            written = [pl.element().struct.field(time).dt.to_string("%Y-%m-%dT%H:%M:%S%.fZ") for time in times]
-            return pl.col(name).list.eval(pl.element().struct.with_fields(*written))
-    return pl.col(name)
+@cache
+def _golden_type(names: tuple[str, ...]) -> pl.Struct:
+    return pl.Struct({name: type_ for name, type_ in golden_schema().items() if name in names or not names})
+
+
+@cache
+def _plain_times() -> tuple[pl.Expr, ...]:
+    """Write the times inside lists as text; the JSON encoder writes dates as ISO, but times its own way."""
+    written = []
+    for name, dtype in golden_schema().items():
+        if isinstance(dtype, pl.List) and isinstance(dtype.inner, pl.Struct):
+            times = [field.name for field in dtype.inner.fields if isinstance(field.dtype, pl.Datetime)]
+            texts = [pl.element().struct.field(time).dt.to_string("%Y-%m-%dT%H:%M:%S%.fZ") for time in times]
+            if texts:
+                written.append(pl.col(name).list.eval(pl.element().struct.with_fields(*texts)))
+    return tuple(written)
 
 
 _Visible = Mapping[str, "_Visible | None"]

@@ -19,13 +19,12 @@ def changed_paths(old: pl.Series, new: pl.Series) -> pl.Series:
     """
     pairs = pl.DataFrame({"old": old.cast(pl.String), "new": new.cast(pl.String)}).with_row_index("row")
     differing = pairs.filter(pl.col("old").ne_missing(pl.col("new")))
-    before, after = decode(differing["old"]), decode(differing["new"])
+    values = decode(pl.concat([differing["old"], differing["new"]]))
+    before, after = values.head(differing.height), values.tail(differing.height)
     names = [name for name in golden_schema() if name != "canonical_version"]
-    paths = differing.select("row").with_columns(
-        pl.concat_list(pl.when(before[name].ne_missing(after[name])).then(pl.lit(name)) for name in names)
-        .list.drop_nulls()
-        .alias("paths")
-    )
+    both = before.select(names).hstack(after.select(pl.col(names).name.prefix("new ")))
+    differ = (pl.when(pl.col(name).ne_missing(pl.col(f"new {name}"))).then(pl.lit(name)) for name in names)
+    paths = differing.select("row").hstack(both.select(paths=pl.concat_list(differ).list.drop_nulls()))
     return (
         pairs.select("row")
         .join(paths, on="row", how="left", maintain_order="left")
