@@ -7,7 +7,7 @@ the first of each entity survives. Nulls are no candidates. Nothing depends on t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 import polars as pl
@@ -79,12 +79,7 @@ def compute(
         ``{data_source, record_id, since, rule}``, or ``{rule: override, author, since}``.
     """
     members = _tie_broken(members, rules)
-    values = members.select(pl.col("entity_id").unique())
-    origins = [pl.DataFrame(schema=_ORIGINS)]
-    for fields, choice in rules.scalars():
-        for names, survivors in _surviving_fields(members, fields, choice, rules):
-            values = values.join(survivors.select("entity_id", *names), on="entity_id", how="left")
-            origins += [_origins(survivors.filter(pl.col(name).is_not_null()), pl.lit(name)) for name in names]
+    values, origins = _surviving_fields(members, rules)
     for name in LISTS:
         survivors = _surviving_elements(members, name, rules, as_of)
         values, origins = _with_list(values, origins, survivors, name)
@@ -149,12 +144,27 @@ def _place_in(sources: Sequence[str], rules: Rules) -> pl.Expr:
     )
 
 
-def _since(records: pl.DataFrame, *groups: str) -> pl.Expr:
+def _since(schema: pl.Schema, *groups: str) -> pl.Expr:
     """Return when the source first gave its present value of these field groups, the latest of them."""
-    dtype = records.schema["since"]
+    dtype = schema["since"]
     known = {entry.name for entry in dtype.fields} if isinstance(dtype, pl.Struct) else set()
     found = [pl.col("since").struct.field(group) for group in groups if group in known]
     return pl.max_horizontal(found).cast(MOMENT) if found else pl.lit(None, MOMENT)
+
+
+def _best_first(
+    within: Sequence[str], fields: Sequence[str], choice: Choice, rules: Rules, schema: pl.Schema
+) -> list[pl.Expr]:
+    """Return what a rule goes by before anything else, as an Int64 that is highest where it is met best; or nothing."""
+    best: list[pl.Expr] = []
+    if choice.rule is Rule.SOURCE_PRIORITY and choice.sources:
+        best = [-_place_in(choice.sources, rules).cast(pl.Int64)]
+    elif choice.rule is Rule.MOST_FREQUENT:
+        best = [pl.col("_tie").n_unique().over(*within, *fields)]
+    elif choice.rule is Rule.LONGEST:
+        texts = [pl.col(name).str.len_chars() for name in fields if schema[name] == pl.String]
+        best = [pl.sum_horizontal(texts)] if texts else []
+    return [each.cast(pl.Int64) for each in best]
 
 
 def _ranked(
@@ -165,16 +175,10 @@ def _ranked(
     Needs the columns entity_id, data_source, record_id, since, _tie and the fields; may have valid_from and
     _position, which break ties inside one record.
     """
-    highest_first: list[pl.Expr] = []
-    if choice.rule is Rule.SOURCE_PRIORITY and choice.sources:
-        highest_first = [-_place_in(choice.sources, rules).cast(pl.Int64)]
-    elif choice.rule is Rule.MOST_FREQUENT:
-        highest_first = [pl.col("_tie").n_unique().over(*within, *fields)]
-    elif choice.rule is Rule.LONGEST:
-        texts = [pl.col(name).str.len_chars() for name in fields if candidates.schema[name] == pl.String]
-        highest_first = [pl.sum_horizontal(texts)] if texts else []
-    later_first = ["since", *(name for name in ("valid_from",) if name in candidates.columns)]
-    earlier_first = ["_tie", *(name for name in ("_position",) if name in candidates.columns)]
+    schema = candidates.schema
+    highest_first = _best_first(within, fields, choice, rules, schema)
+    later_first = ["since", *(name for name in ("valid_from",) if name in schema)]
+    earlier_first = ["_tie", *(name for name in ("_position",) if name in schema)]
     return candidates.with_columns(pl.lit(choice.rule.value).alias("rule")).sort(
         "entity_id",
         *highest_first,
@@ -185,40 +189,79 @@ def _ranked(
     )
 
 
-def _surviving_fields(
-    members: pl.DataFrame, fields: Sequence[str], choice: Choice, rules: Rules
-) -> Iterator[tuple[Sequence[str], pl.DataFrame]]:
-    """Yield fields with one row per entity for which any survives: their values and where those came from.
+def _surviving_fields(members: pl.DataFrame, rules: Rules) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+    """Return one row per entity with the single values that survive, and where those came from.
 
     Fields that nobody tells are left out.
     """
-    told = [name for name in fields if members[name].null_count() < members.height]
-    if not told:
-        return
-    candidates = members.filter(pl.any_horizontal(pl.col(name).is_not_null() for name in told)).select(
-        "entity_id", "data_source", "record_id", _since(members, _group_of(fields[0])).alias("since"), "_tie", *fields
-    )
-    ranked = _ranked(candidates, ["entity_id"], fields, choice, rules)
-    winners = ranked.unique("entity_id", keep="first", maintain_order=True)
-    if not choice.fill_gaps:
-        yield told, winners
-        return
-    bearers = _of_the_same_name(ranked, winners)
-    for name in told:
-        found = bearers.filter(pl.col(name).is_not_null())
-        yield [name], found.unique("entity_id", keep="first", maintain_order=True)
+    values = members.select(pl.col("entity_id").unique())
+    told = {name for name in members.columns if members[name].null_count() < members.height}
+    sets = [([name for name in fields if name in told], choice) for fields, choice in rules.scalars()]
+    sets = [(fields, choice) for fields, choice in sets if fields]
+    if not sets:
+        return values, [pl.DataFrame(schema=_ORIGINS)]
+    winners = _winners(members, sets, rules)
+    survivors, origins = [winners["entity_id"]], []
+    for fields, choice in sets:
+        since = members.select(_since(members.schema, _group_of(fields[0]))).to_series()
+        for name in fields:
+            survivors.append(members[name].gather(winners[name]))
+            origins.append(
+                winners.select(
+                    "entity_id",
+                    pl.lit(name).alias("path"),
+                    pl.when(survivors[-1].is_not_null()).then(name).alias("_tie"),
+                    since.gather(winners[name]).alias("since"),
+                    pl.lit(choice.rule.value).alias("rule"),
+                )
+            )
+    known = pl.concat(origins).drop_nulls("_tie")
+    known = known.hstack(members.select("data_source", "record_id")[known["_tie"]])
+    return values.join(pl.DataFrame(survivors), on="entity_id", how="left"), [_origins(known, pl.col("path"))]
 
 
-def _of_the_same_name(ranked: pl.DataFrame, winners: pl.DataFrame) -> pl.DataFrame:
-    """Keep the candidates that call the entity as the winner does: one surname, no other first letter."""
+def _winners(members: pl.DataFrame, sets: Sequence[tuple[Sequence[str], Choice]], rules: Rules) -> pl.DataFrame:
+    """Return one row per entity with the member, by its ``_tie``, from which each field survives.
+
+    All sets of fields are ranked at once: for one customer the number of steps counts, not of rows.
+    """
+    schema = members.schema
+    ranked = pl.concat(
+        members.filter(pl.any_horizontal(pl.col(name).is_not_null() for name in fields)).select(
+            "entity_id",
+            "_tie",
+            _since(schema, _group_of(fields[0])).alias("since"),
+            pl.coalesce(*_best_first(["entity_id"], fields, choice, rules, schema), pl.lit(0, pl.Int64)).alias("_best"),
+            pl.lit(number, pl.UInt8).alias("_set"),
+        )
+        for number, (fields, choice) in enumerate(sets)
+    ).sort("entity_id", "_best", "since", "_tie", descending=[False, True, True, False], nulls_last=True)
+    winners = _first_of(ranked, {name: pl.col("_set") == n for n, (fields, _) in enumerate(sets) for name in fields})
+    for number, (fields, choice) in enumerate(sets):
+        if choice.fill_gaps:
+            filled = _gaps_filled(members, ranked.filter(pl.col("_set") == number), fields)
+            winners = winners.drop(fields).join(filled, on="entity_id", how="left", maintain_order="left")
+    return winners
+
+
+def _first_of(ranked: pl.DataFrame, wanted: Mapping[str, pl.Expr]) -> pl.DataFrame:
+    """Return one row per entity with, for each name, the ``_tie`` of the first candidate that is wanted."""
+    firsts = (pl.col("_tie").filter(condition).first().alias(name) for name, condition in wanted.items())
+    return ranked.group_by("entity_id", maintain_order=True).agg(firsts)
+
+
+def _gaps_filled(members: pl.DataFrame, ranked: pl.DataFrame, fields: Sequence[str]) -> pl.DataFrame:
+    """Return who tells each part of a name first of those who call the entity as the winner does.
+
+    That is: by the same surname, and by no other first letter.
+    """
     surname = pl.coalesce("family_name", "organisation_name").str.to_lowercase()
     letter = pl.coalesce("given_name", "initials").str.slice(0, 1).str.to_lowercase()
-    called = winners.select("entity_id", surname.alias("_surname"), letter.alias("_letter"))
-    return (
-        ranked.join(called, on="entity_id", maintain_order="left")
-        .filter(surname.eq_missing(pl.col("_surname")) & (letter == pl.col("_letter")).fill_null(value=True))
-        .drop("_surname", "_letter")
-    )
+    called = members.select(*fields, surname.alias("_surname"), letter.alias("_letter"))[ranked["_tie"]]
+    same_surname = pl.col("_surname").eq_missing(pl.col("_surname").first())
+    same_letter = (pl.col("_letter") == pl.col("_letter").first()).fill_null(value=True)
+    bearers = ranked.hstack(called).filter((same_surname & same_letter).over("entity_id"))
+    return _first_of(bearers, {name: pl.col(name).is_not_null() for name in fields})
 
 
 def _surviving_elements(members: pl.DataFrame, name: str, rules: Rules, as_of: date) -> pl.DataFrame:
@@ -234,7 +277,7 @@ def _surviving_elements(members: pl.DataFrame, name: str, rules: Rules, as_of: d
             "entity_id",
             "data_source",
             "record_id",
-            _since(members, name).alias("since"),
+            _since(members.schema, name).alias("since"),
             "_tie",
             name,
             _position=pl.int_ranges(pl.col(name).list.len()),
@@ -278,7 +321,7 @@ def _surviving_satellites(records: pl.DataFrame | None, kind: Kind, rules: Rules
             "entity_id",
             "data_source",
             "record_id",
-            _since(records, *groups).alias("since"),
+            _since(records.schema, *groups).alias("since"),
             "_tie",
             *fields,
             _own_name(kind).alias("_own_name"),
@@ -287,7 +330,7 @@ def _surviving_satellites(records: pl.DataFrame | None, kind: Kind, rules: Rules
     )
     if kind is Kind.CONSENT:  # a consent says itself when it was given; only the rest goes by when we heard of it
         candidates = candidates.with_columns(pl.coalesce("recorded_on", "since").alias("since"))
-    texts = [each for each in fields if candidates.schema[each] == pl.String]
+    texts = [each for each, type_ in content_schema(kind).items() if type_ == pl.String]
     ranked = _ranked(candidates, ["entity_id", "_own_name"], texts, choice, rules)
     return (
         ranked.unique(["entity_id", "_own_name"], keep="first", maintain_order=True)

@@ -171,6 +171,13 @@ class TestFillingGaps:
         payload, _ = golden(self.WINNER, record(1, "crm", "a", since=1, **other), conf=self.CONF)
         assert payload == {"initials": "J.", "family_name": "Berg"}
 
+    def test_a_part_with_a_rule_of_its_own_tells_who_bears_the_same_name(self) -> None:
+        fuller = record(1, "crm", "a", since=1, given_name="Johanna", infix="van der", family_name="Berg")
+        conf = "fields: {name: {rule: most_recent, fill_gaps: true}, given_name: longest}"
+        payload, provenance = golden(self.WINNER, fuller, conf=conf)
+        assert payload == {"initials": "J.", "given_name": "Johanna", "infix": "van der", "family_name": "Berg"}
+        assert provenance["given_name"]["rule"] == "longest"
+
     def test_an_organisation_has_no_first_letter(self) -> None:
         winner = record(1, "web", "b", since=9, organisation_name="Bakkerij Smit")
         contact = record(1, "crm", "a", since=1, organisation_name="bakkerij smit", title="dhr.")
