@@ -36,9 +36,10 @@ format: setup  ## format the code and mend what ruff can mend
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
-bench:  ## measure each stage beside its plain floor, in one run
+bench:  ## measure stages beside their plain floors, and how well customers are found (IDENTITY_OPTIONS=--records=1000000)
 	@$(PYTHON) bootstrap.py --packages test
 	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks.identity $(IDENTITY_OPTIONS)
 
 lock: setup  ## bring uv.lock and requirements.lock up to pyproject.toml (LOCK_OPTIONS=--upgrade: to what is newest)
 	@$(BIN)/uv lock $(LOCK_OPTIONS)

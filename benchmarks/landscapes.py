@@ -11,48 +11,59 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from benchmarks.measure import ROOT
 from canonical_model.schema import Kind
-from landscape.build import Landscape, build
-from landscape.demo import FOLDER, told_where
-from landscape.soap_service import serve
-from sync.estate import Estate, open_estate
+
+if TYPE_CHECKING:
+    from sync.estate import Estate
 
 PARTIES, TRUTH = "parties", "truth.parquet"
 PIECE = 100_000
 """Records in a file, or a few more."""
 
 _KEYS = ("data_source", "record_id")
-_MAKERS = ("adapters", "canonical_model", "conf", "foundation", "landscape", "mappings", "transform", "uv.lock")
+MAKERS = ("adapters", "canonical_model", "conf", "foundation", "landscape", "mappings", "transform", "uv.lock")
 """What parties come from: rooms, and the versions of the libraries."""
 
 
-def make(folder: Path, landscape: Landscape) -> None:
+def make(folder: Path, *, records: int, seed: int = 1) -> None:
     """Make the files of a landscape, unless they are there already.
 
     Args:
         folder: its own; it is made where there is none, and nothing is removed from it but an older landscape.
-        landscape: what to make.
+        records: source records, about.
+        seed: another one gives other people.
 
     Raises:
         VoegError: a system of the landscape cannot be read here; the message names what is missing.
     """
-    mark, made = folder / "made.json", asdict(landscape) | {"code": _code()}
+    mark, made = folder / "made.json", {"records": records, "seed": seed, "code": _code()}
     if mark.exists() and json.loads(mark.read_text(encoding="ascii")) == made:
         return
     mark.unlink(missing_ok=True)  # what is broken off must not look complete
+    _make(folder, records, seed)
+    mark.write_text(json.dumps(made) + "\n", encoding="ascii")
+
+
+def _make(folder: Path, records: int, seed: int) -> None:
+    # What reads a landscape takes seconds to import, and who measures what is there need not wait for it.
+    from landscape.build import Landscape, build  # noqa: PLC0415
+    from landscape.demo import FOLDER, told_where  # noqa: PLC0415
+    from landscape.soap_service import serve  # noqa: PLC0415
+    from sync.estate import open_estate  # noqa: PLC0415
+
     estate, parties = folder / "estate", folder / PARTIES
     for old in (estate, parties):
         shutil.rmtree(old, ignore_errors=True)
         old.mkdir(parents=True)
     for name in ("conf", "mappings"):
         (estate / name).symlink_to(ROOT / name)
-    build(estate / FOLDER, landscape)
+    build(estate / FOLDER, Landscape(records=records, seed=seed))
     with serve(estate / FOLDER) as addresses, told_where(addresses):
         for number, some in enumerate(_pieces(_read(open_estate(estate)))):
             some.write_parquet(parties / f"{number:05}.parquet")
@@ -60,7 +71,6 @@ def make(folder: Path, landscape: Landscape) -> None:
     read = pl.scan_parquet(parties).select("record_no", *_KEYS)
     read.join(known, on=_KEYS).select("record_no", cluster="person_id").sink_parquet(folder / TRUTH)
     shutil.rmtree(estate)
-    mark.write_text(json.dumps(made) + "\n", encoding="ascii")
 
 
 def _read(estate: Estate) -> Iterator[pl.DataFrame]:
@@ -92,7 +102,7 @@ def _pieces(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
 def _code() -> str:
     """Return the digest of the files that parties are made by."""
     digest = hashlib.sha256()
-    for maker in _MAKERS:
+    for maker in MAKERS:
         for path in [ROOT / maker, *sorted((ROOT / maker).rglob("*"))]:
             if path.is_file() and "__pycache__" not in path.parts:
                 digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())

@@ -25,7 +25,6 @@ from identity.linking import DECISION_SCHEMA, gathered
 from identity.model import Model, Population
 from identity.records import create_records, database
 from identity.training import splink_comparison, train
-from landscape.build import Landscape
 
 RECORDS = 100_000
 NO_DECISIONS = pl.DataFrame(schema=DECISION_SCHEMA)
@@ -36,7 +35,7 @@ MOST_LIKELY = 0.999999
 def run(folder: Path) -> Iterator[Comparison]:
     """Link the customers of a landscape."""
     frames, artefact = folder / "features", folder / "model.json"
-    landscapes.make(folder, Landscape(records=RECORDS))
+    landscapes.make(folder, records=RECORDS)
     frames.mkdir()
     for path in (folder / landscapes.PARTIES).glob("*.parquet"):
         features.compute(pl.read_parquet(path)).write_parquet(frames / path.name)

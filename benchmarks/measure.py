@@ -20,6 +20,8 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Literal
 
+from foundation.errors import VoegError
+
 ROOT = Path(__file__).resolve().parent.parent
 ROUNDS = 3
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
@@ -180,5 +182,8 @@ def _children(process: int) -> list[int]:
 
 
 if __name__ == "__main__":
-    measured = _in_this_process(sys.argv[1], json.loads(sys.argv[2]), int(sys.argv[3]))
+    try:
+        measured = _in_this_process(sys.argv[1], json.loads(sys.argv[2]), int(sys.argv[3]))
+    except VoegError as error:
+        sys.exit(str(error))
     print(json.dumps(asdict(measured)))

@@ -24,7 +24,6 @@ from identity.evaluation import score
 from identity.linking import DECISION_SCHEMA, link
 from identity.model import Model, packaged_prior
 from identity.training import train
-from landscape.build import Landscape
 
 NOBODY_DECIDED = pl.DataFrame(schema=DECISION_SCHEMA)
 ENVELOPE = {"record_no": pl.Int64(), "data_source": pl.String(), "record_id": pl.String()}
@@ -98,7 +97,7 @@ def test_the_same_people_inside_ten_times_more_strangers_stay_the_same_clusters(
 
 
 def test_a_landscape_of_families_is_put_together_right(tmp_path: Path) -> None:
-    landscapes.make(tmp_path, Landscape(records=12_000))
+    landscapes.make(tmp_path, records=12_000)
     records = features.compute(pl.read_parquet(tmp_path / landscapes.PARTIES))
     truth = pl.read_parquet(tmp_path / landscapes.TRUTH)
     found = score(link(records, NOBODY_DECIDED, train(records)).clusters, truth)

@@ -1,24 +1,35 @@
-"""The benchmarks measure what they say: fresh processes, their CPU and their server's, no number without a floor."""
+"""The benchmarks measure what they say: fresh processes, their CPU and their server's, no number without a floor.
+
+Those of identity hold what they find to their limits, and run as docs/identity.md shows them.
+"""
 
 from __future__ import annotations
 
 import importlib
+import json
 import multiprocessing
 import os
+import re
+import shlex
 import subprocess
-from dataclasses import replace
+import sys
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 import pytest
 from busy import burn
+from documentation import DOCS, PROJECT, blocks
 
 from adapters.mainframe.source import Source
-from benchmarks import customers, mainframe, mapping
+from benchmarks import customers, identity, landscapes, mainframe, mapping
 from benchmarks.mainframe import File
-from benchmarks.measure import Absent, Side, compare, measure
+from benchmarks.measure import Absent, Measured, Side, compare, measure
+from benchmarks.report import Limit, Relation, conclude
+from identity.evaluation import score
 
 
 @pytest.fixture(autouse=True)
@@ -120,3 +131,152 @@ def test_parts_together_are_the_file(fixed: File, processes: int) -> None:
 def test_rows_that_are_missing_stop_a_measurement(fixed: File) -> None:
     with pytest.raises(subprocess.CalledProcessError):
         measure(replace(fixed, rows=CUSTOMERS + 1).side())
+
+
+# --- limits ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("found", "relation", "bound", "met"),
+    [
+        (2, "<", 3, True),
+        (3, "<", 3, False),
+        (3, "<=", 3, True),
+        (3.1, "<=", 3, False),
+        (3, ">=", 3, True),
+        (2, ">=", 3, False),
+    ],
+)
+def test_a_missed_limit_is_said_and_is_the_exit_code(
+    found: float, relation: Relation, bound: float, met: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    limits = [
+        Limit(figure="one that is met", found=1, relation="<", bound=2),
+        Limit(figure="this one", found=found, relation=relation, bound=bound, unit="times"),
+    ]
+    assert conclude({"measured": 1}, ["a table"], limits, as_json=False) == (0 if met else 1)
+    shown = capsys.readouterr().out
+    assert "a table" in shown
+    [line] = [line for line in shown.splitlines() if "this one" in line]
+    assert f"{relation} {bound} times" in line
+    assert ("missed" in line) is not met
+    assert conclude({"measured": 1}, ["a table"], limits, as_json=True) == (0 if met else 1)
+    document = json.loads(capsys.readouterr().out)
+    assert document["measured"] == 1
+    assert [limit["met"] for limit in document["limits"]] == [True, met]
+
+
+def size(asked: int, *, seconds: float, megabytes: float, right: int = 1_000) -> identity.Size:
+    """A size with 1,000 pairs of records that belong together, of which some were found, and no wrong ones."""
+    records = pl.DataFrame({"record_no": range(2_000)})
+    truth = records.with_columns(cluster=pl.col("record_no") // 2)
+    found = records.with_columns(
+        cluster=pl.when(pl.col("record_no") < 2 * right).then(truth["cluster"]).otherwise(-pl.col("record_no"))
+    )
+    step = Measured(units=asked, cpu_seconds=2 * seconds, seconds=seconds, peak_megabytes=megabytes)
+    return identity.Size(asked=asked, records=asked, scores=score(found, truth), steps={"linking": step})
+
+
+MILLION = 1_000_000
+
+
+def missed(*sizes: identity.Size) -> list[str]:
+    return [limit.figure for limit in identity.limits(sizes) if not limit.met]
+
+
+def test_landscapes_are_held_to_quality_spread_growth_and_memory() -> None:
+    good = size(MILLION, seconds=10, megabytes=3_000)
+    assert missed(good, size(5 * MILLION, seconds=55, megabytes=4_999)) == []
+    assert missed(good, size(5 * MILLION, seconds=55.1, megabytes=5_000)) == [
+        "5,000,000 records: memory at the peak",
+        "linking 5,000,000 instead of 1,000,000: CPU-seconds",
+        "linking 5,000,000 instead of 1,000,000: seconds",
+    ]
+    assert missed(size(1_000, seconds=0.1, megabytes=300), good) == []
+    assert missed(size(1_000, seconds=1, megabytes=300, right=970), good) == [
+        "1,000 records: F1",
+        "spread of F1 between the sizes",
+    ]
+
+
+# --- landscapes ------------------------------------------------------------------------------------------------
+
+
+def test_a_landscape_is_used_again_until_other_code_makes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, odbc_sqlite_driver: str
+) -> None:
+    def made(seed: int) -> tuple[int, pl.DataFrame]:
+        landscapes.make(tmp_path, records=200, seed=seed)
+        [file] = (tmp_path / landscapes.PARTIES).iterdir()
+        return file.stat().st_mtime_ns, pl.read_parquet(file)
+
+    first, parties = made(1)
+    truth = pl.read_parquet(tmp_path / landscapes.TRUTH)
+    assert parties["record_no"].to_list() == list(range(parties.height))
+    assert 0 < truth.height <= parties.height
+    assert truth["cluster"].n_unique() < truth.height
+    assert made(1)[0] == first
+    other, others = made(2)
+    assert other > first
+    assert not others.equals(parties)
+    monkeypatch.setattr(landscapes, "MAKERS", ("landscape",))
+    assert made(2)[0] > other
+
+
+def test_a_landscape_that_was_broken_off_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, odbc_sqlite_driver: str
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(landscapes, "TRUTH", "no such folder/truth.parquet")
+        with pytest.raises(OSError, match="no such folder"):
+            landscapes.make(tmp_path, records=200)
+    assert list((tmp_path / landscapes.PARTIES).iterdir())
+    landscapes.make(tmp_path, records=200)
+    assert pl.read_parquet(tmp_path / landscapes.TRUTH).height
+
+
+# --- as the page shows them ------------------------------------------------------------------------------------
+
+PAGE = DOCS / "identity.md"
+SMALL = {"100000": "300", "1000000": "1600", "5000000": "600"}
+"""The million stands for enough persons to train on: the other commands go on with it."""
+
+
+def run(words: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *words[1:]], cwd=PROJECT, capture_output=True, text=True, check=False)
+
+
+def test_the_commands_of_the_page_measure_and_conclude(tmp_path: Path, odbc_sqlite_driver: str) -> None:
+    """In their order, on fewer records; where a limit is missed, the exit code is 1."""
+    said = {}
+    for line in [line for block in blocks(PAGE, "sh") for line in block.splitlines() if "-m benchmarks" in line]:
+        fewer = re.sub(r"\b\d{6,}\b", lambda number: SMALL[number[0]], line)
+        words = [word.replace("var/", f"{tmp_path}/") for word in shlex.split(fewer)]
+        answer = run(words)
+        assert answer.stdout.count("Limits") == 1, (words, answer.stderr)
+        assert answer.returncode == (1 if "missed" in answer.stdout else 0)
+        said[words[2]] = answer.stdout
+    assert set(said) == set(re.findall(r"`(benchmarks\.\w+)`", PAGE.read_text()))
+    assert said["benchmarks.identity"].count(": precision") == len(SMALL) + 1  # a limit for each, and a heading
+
+    made = tmp_path / "bench" / SMALL["100000"] / "made.json"
+    before = made.stat().st_mtime_ns
+    again = run(["python", "-m", "benchmarks.identity", "--records", "300", "--folder", f"{tmp_path}/bench", "--json"])
+    assert made.stat().st_mtime_ns == before
+    [found] = json.loads(again.stdout)["sizes"]
+    clusters, truth = (pl.read_parquet(made.parent / name) for name in ("clusters.parquet", "truth.parquet"))
+    assert found["scores"] == asdict(score(clusters, truth))
+    assert found["records"] == clusters.height
+    assert f"{found['scores']['f1']:.4f}" in said["benchmarks.identity"]
+    assert set(found["steps"]) == {"features", "training", "linking"}
+
+
+def test_a_step_that_fails_is_told_apart_from_a_missed_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "100").write_text("a file where the folder of a size is to be")
+    monkeypatch.setattr(sys, "argv", ["identity", "--records", "100", "--folder", str(tmp_path)])
+    with pytest.raises(SystemExit) as ended:
+        identity.main()
+    assert ended.value.code == 2
+    assert "nothing was concluded" in capsys.readouterr().err
