@@ -295,12 +295,12 @@ def _legal_forms() -> dict[str, str]:
 
 def _roots(given: pl.Expr) -> pl.Expr:
     """Return the names that a given name may stand for, itself included."""
-    return given.replace(_nicknames()).str.split(" ")
+    return given.replace(*_nicknames()).str.split(" ")
 
 
 @cache
-def _nicknames() -> dict[str, str]:
-    """Return form → the names it may stand for, itself included, sorted and joined by a space.
+def _nicknames() -> tuple[pl.Series, pl.Series]:
+    """Return forms, and for each the names it may stand for, itself included, sorted and joined by a space.
 
     The packaged lines are ``full: short short …``.
     """
@@ -308,7 +308,7 @@ def _nicknames() -> dict[str, str]:
     for full, short in _entries(_as_in_names(_packaged("nicknames"))):
         for name in (full, *short):
             roots.setdefault(name, {name}).add(full)
-    return {form: " ".join(sorted(names)) for form, names in roots.items()}
+    return pl.Series([*roots]), pl.Series([" ".join(sorted(names)) for names in roots.values()])
 
 
 _ZIP_PLUS_FOUR = r"^\s*(\d{5})-\d{4}\s*$"
@@ -418,14 +418,7 @@ def _identifiers(parties: pl.DataFrame) -> pl.DataFrame:
 
 def _exploded(parties: pl.DataFrame, column: str) -> pl.DataFrame:
     """Return the structs of a list column, one per row, with the ``position`` of their party."""
-    return (
-        parties.select(pl.col(column))
-        .with_row_index("position")
-        .drop_nulls(column)
-        .explode(column)
-        .drop_nulls(column)
-        .unnest(column)
-    )
+    return parties.select(pl.col(column)).with_row_index("position").explode(column).drop_nulls(column).unnest(column)
 
 
 def _gathered(parties: pl.DataFrame, parts: pl.DataFrame, columns: dict[str, str]) -> pl.DataFrame:
@@ -439,6 +432,6 @@ def _gathered(parties: pl.DataFrame, parts: pl.DataFrame, columns: dict[str, str
 
 
 def _placed(parties: pl.DataFrame, values: pl.DataFrame) -> pl.DataFrame:
-    """Return one row per party with what ``values`` holds for its ``position``."""
+    """Return one row per party, with its ``position`` and what ``values`` holds for that."""
     positions = pl.DataFrame({"position": pl.int_range(parties.height, dtype=pl.UInt32, eager=True)})
-    return positions.join(values, on="position", how="left", maintain_order="left").drop("position")
+    return positions.join(values, on="position", how="left", maintain_order="left")
