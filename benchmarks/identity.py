@@ -42,7 +42,7 @@ PRECISION, F1, SPREAD = 0.997, 0.988, 0.003
 GROWTH = 1.1
 """Of the time that linking takes, for one time as many records: 5.5 for five times as many."""
 GROWN = 1_000_000
-"""Records from which on growth is held to its limit: a tenth of them fill few blocking keys, and compare less each."""
+"""Records from which on growth is held to its limit."""
 
 _FEATURES, _MODEL, _CLUSTERS = "features", "model.json", "clusters.parquet"
 
