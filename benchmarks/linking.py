@@ -19,12 +19,13 @@ from splink.comparison_library import CustomComparison
 
 from benchmarks import landscapes
 from benchmarks.measure import Comparison, Side, Work, compare
+from benchmarks.peer import splink_comparison
 from benchmarks.report import Limit, comparisons, conclude, most_memory
 from identity import blocking, comparison, features
 from identity.linking import DECISION_SCHEMA, gathered
 from identity.model import Model, Population
 from identity.records import create_records, database
-from identity.training import splink_comparison, train
+from identity.training import train
 
 RECORDS = 100_000
 NO_DECISIONS = pl.DataFrame(schema=DECISION_SCHEMA)

@@ -29,7 +29,7 @@ from sqlalchemy import Connection, func, select
 from benchmarks import parties
 from benchmarks.measure import Absent, Argument, Comparison, Side, Work, compare
 from benchmarks.report import Limit, conclude
-from identity import blocking, features
+from identity import blocking, commonness, features
 from identity.linking import DECISION_SCHEMA, gathered, link
 from identity.model import Model, packaged_prior
 from identity.online import Change, Matched, Matcher, Pending
@@ -171,11 +171,11 @@ def _keep(store: Store, frames: Iterable[pl.DataFrame], model: Model) -> None:
 
 def _knowing_common_keys(computed: pl.DataFrame) -> Model:
     """Return the prior with the keys that are common among these people, as a trained model has them."""
-    rules = blocking.RULES["person"]
+    rules = {"person": blocking.RULES["person"]}
     with database() as connection:
         create_records(connection, computed.with_columns(i=pl.int_range(pl.len(), dtype=pl.Int32)), packaged_prior())
-        common = blocking.common_keys(connection, "record", rules)
-    return replace(packaged_prior(), common_keys=common)
+        common = commonness.common_keys(connection, "record", rules)
+    return replace(packaged_prior(), common_keys=frozenset(common.values()))
 
 
 def _trained(store: Store, folder: Path) -> None:

@@ -7,7 +7,7 @@
    declare the term frequencies: expectation maximisation would take longer if they did;
 3. ``estimate_u_using_random_sampling`` with its default of 1e6 pairs;
 4. ``estimate_parameters_using_expectation_maximisation`` once for every pass that ours has: those of
-   ``identity.training.PASSES`` that have enough pairs.
+   ``identity.sampling.PASSES`` that have enough pairs.
 
 Splink's side begins with a table of the records as linking compares them, which is made before and not counted. Ours
 begins with the features as they are in files and ends with the whole model: generic values, genders of names, common
@@ -41,12 +41,15 @@ from splink.internals.exceptions import SplinkException
 
 from benchmarks import parties
 from benchmarks.measure import Absent, Comparison, Measured, Side, Work, compare, measure
+from benchmarks.peer import splink_comparison
 from benchmarks.report import Limit, conclude
 from identity import features, training
 from identity.comparison import COMPARISONS, frequencies
 from identity.counting import ENOUGH_VALUES
+from identity.expectation import quiet
 from identity.model import packaged_prior
 from identity.records import database, registered, view
+from identity.sampling import ENOUGH_RECORDS, PASSES, pairs_of
 
 CUSTOMERS = 30_000
 """Each in two systems, of which one has mistyped every seventh birth date."""
@@ -109,7 +112,7 @@ def floor(folder: str, steps: str) -> Work:
     tables = {}
     for party_type in COMPARISONS:
         connection = open_databases.enter_context(database())
-        if _create_table(connection, Path(folder), party_type) >= training.ENOUGH_RECORDS:
+        if _create_table(connection, Path(folder), party_type) >= ENOUGH_RECORDS:
             tables[party_type] = connection
     spent: dict[str, float] = {}
 
@@ -153,13 +156,13 @@ def _by_splink(
     connection: duckdb.DuckDBPyConnection, party_type: str, timed: Callable[[str, Callable[[], object]], None]
 ) -> None:
     compared = [one for one in COMPARISONS[party_type] if _telling(connection, one.name, party_type) >= ENOUGH_VALUES]
-    with training.quiet():
+    with quiet():
         linker = Linker(
             DuckDBAPI(connection=connection).register("record"),
             SettingsCreator(
                 link_type="dedupe_only",
                 unique_id_column_name="i",
-                comparisons=[training.splink_comparison(one) for one in compared],
+                comparisons=[splink_comparison(one) for one in compared],
                 blocking_rules_to_generate_predictions=[],
             ),
             log_level=None,
@@ -171,8 +174,8 @@ def _by_splink(
         for name in frequencies(compared):
             timed("term frequencies", partial(linker.table_management.compute_tf_table, name))
         timed("u", train.estimate_u_using_random_sampling)
-        for one in training.PASSES[party_type]:
-            if training.pairs_of(connection, one, "record") >= ENOUGH_VALUES:
+        for one in PASSES[party_type]:
+            if pairs_of(connection, one, "record") >= ENOUGH_VALUES:
                 timed(f"m by {' and '.join(one.on)} of {party_type}s", partial(_learn, linker, one.rule))
 
 

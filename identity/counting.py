@@ -14,7 +14,7 @@ from typing import Final
 import duckdb
 import polars as pl
 
-from identity import blocking, features
+from identity import commonness, features
 from identity.blocking import RULES
 from identity.model import Frequencies, weight
 
@@ -74,9 +74,9 @@ def generic_values(
                 SELECT hash(value) AS quick FROM (SELECT unnest({name}) AS value FROM feature)
                 GROUP BY quick HAVING count(*) > {PEOPLE_SHARING}
             )
-            SELECT value FROM (SELECT unnest({name}) AS value, {_PERSON} AS person FROM feature)
+            SELECT value FROM (SELECT unnest({name}) AS value, family, organisation, birth_date FROM feature)
             WHERE hash(value) IN (FROM often)
-            GROUP BY value HAVING count(DISTINCT person) > {PEOPLE_SHARING}
+            GROUP BY value HAVING count(DISTINCT {_PERSON}) > {PEOPLE_SHARING}
             """  # noqa: S608
         ).fetchall()
         found[name] = found.get(name, frozenset()) | {value for (value,) in shared}
@@ -155,19 +155,15 @@ def _frequencies(
     )
 
 
-def common_keys(connection: duckdb.DuckDBPyConnection, generic: Mapping[str, Collection[str]]) -> frozenset[int]:
-    """Return the blocking keys that more parties carry than their rule's ``at_most``.
+def common_keys(connection: duckdb.DuckDBPyConnection, generic: Mapping[str, Collection[str]]) -> dict[int, int]:
+    """Return the blocking keys that more parties carry than their rule's ``at_most``; see ``commonness.common_keys``.
 
     Generic values of lists are counted too: keys of theirs do no harm here, as no record brings them.
     """
     texts = [name for name, dtype in features.SCHEMA.items() if dtype == pl.String() and generic.get(name)]
     replaced = ", ".join(f"{specific(name, generic)} AS {name}" for name in texts)
-    columns = f"* REPLACE ({replaced})" if replaced else "*"
-    found: frozenset[int] = frozenset()
-    for party_type, rules in RULES.items():
-        records = f"(SELECT {columns} FROM feature WHERE party_type = '{party_type}')"  # noqa: S608
-        found |= blocking.common_keys(connection, records, rules, number="record_no")
-    return found
+    records = f"(SELECT * REPLACE ({replaced}) FROM feature)" if replaced else "feature"  # noqa: S608
+    return commonness.common_keys(connection, records, RULES, number="record_no")
 
 
 def records(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:

@@ -135,7 +135,7 @@ class Pairs:
         from splink import Linker, SettingsCreator, block_on  # noqa: PLC0415 -- takes seconds
         from splink.backends.spark import SparkAPI  # noqa: PLC0415
 
-        from identity.training import quiet  # noqa: PLC0415
+        from identity.expectation import quiet  # noqa: PLC0415
 
         blocked = self._records.join(_useful(self._spark, self._keys, self._model.common_keys), "i").persist()
         with quiet():

@@ -11,7 +11,7 @@ from documentation import DOCS, PROJECT, blocks, section, shell_commands, spans,
 from typer.testing import CliRunner
 
 from foundation.settings import GenericSettings, load_settings
-from identity import blocking, calibration, clustering, counting, features, prior, questions, relations, training
+from identity import blocking, calibration, clustering, counting, features, prior, questions, relations, sampling
 from identity.model import BIT, packaged_prior
 from sync import explain, resolve, steward
 from sync.cli import command_line
@@ -30,7 +30,7 @@ FIGURES = [
     ),
     (IDENTITY, f"plus {WORDS[clustering.BEST_PAIR]} of the best pair's"),
     (IDENTITY, f"a group of more than {clustering.LARGE} records"),
-    (IDENTITY, f"with fewer than {training.ENOUGH_RECORDS:,} records"),
+    (IDENTITY, f"with fewer than {sampling.ENOUGH_RECORDS:,} records"),
     (IDENTITY, f"has {WORDS[len(prior.DUMMY_DATES)]} birth dates"),
     (IDENTITY, f"{packaged_prior().link_threshold // BIT} and {packaged_prior().review_threshold // BIT} bits"),
     (STEWARDSHIP, f"contacts of the last {steward.RECENT.days} days"),
@@ -43,7 +43,7 @@ FIGURES = [
     (OPERATING, f"(after {resolve.PATIENCE.seconds} seconds)"),
     (OPERATING, f"waited {resolve.PATIENCE.seconds} seconds for it"),
     (OPERATING, f"more than {WORDS[OUTGROWN]} as many records as the model was made from"),
-    (OPERATING, f"needs {training.ENOUGH_RECORDS:,} of a type"),
+    (OPERATING, f"needs {sampling.ENOUGH_RECORDS:,} of a type"),
 ]
 
 LABELS = [

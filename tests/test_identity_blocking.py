@@ -3,35 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 
 import duckdb
-import polars as pl
 import pytest
+from featured import Row, database, empty, records, sets
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from identity import blocking
-from identity.features import SCHEMA
 
 PHONE_KEY = -1074481712635137253
 """Lower half of md5("phone" 0x1F "+31612345601"), little-endian and signed."""
-
-texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=6)
-words = st.sampled_from(["jan", "johannes", "vries", "de", "19610304", "1234ab"]) | texts
-sets = st.lists(words, min_size=1, max_size=3, unique=True).map(sorted)
-FEATURES = {name: dtype for name, dtype in SCHEMA.items() if dtype in (pl.String, pl.List(pl.String))}
-records = st.fixed_dictionaries(
-    {name: st.none() | (sets if dtype == pl.List(pl.String) else words) for name, dtype in FEATURES.items()}
-)
-
-
-def database(rows: list[dict[str, str | list[str] | None]]) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(":memory:")
-    frame = pl.DataFrame(rows, schema=FEATURES).with_row_index("i").with_columns(pl.col("i").cast(pl.Int32)).to_arrow()
-    connection.register("record_frame", frame)
-    connection.execute("CREATE TEMP TABLE record AS SELECT * FROM record_frame")
-    return connection
 
 
 def candidates(connection: duckdb.DuckDBPyConnection, *rules: blocking.Rule, **more: object) -> set[tuple[int, int]]:
@@ -44,9 +26,7 @@ def candidates(connection: duckdb.DuckDBPyConnection, *rules: blocking.Rule, **m
 @pytest.mark.parametrize("party_type", ["person", "organisation"])
 @settings(max_examples=40, deadline=None)
 @given(rows=st.lists(records, min_size=1, max_size=4))
-def test_one_record_has_the_same_keys_in_process_as_in_bulk(
-    party_type: str, rows: list[dict[str, str | list[str] | None]]
-) -> None:
+def test_one_record_has_the_same_keys_in_process_as_in_bulk(party_type: str, rows: list[Row]) -> None:
     rules = blocking.RULES[party_type]
     with database(rows) as connection:
         blocking.create_keys(connection, "record", rules)
@@ -60,10 +40,6 @@ def test_one_record_has_the_same_keys_in_process_as_in_bulk(
     ]
     assert bulk == sorted(online)
     assert len(bulk) == len(set(bulk))
-
-
-def empty() -> dict[str, str | list[str] | None]:
-    return dict.fromkeys(FEATURES)
 
 
 def test_keys_of_a_rule_are_all_combinations_of_its_values() -> None:
@@ -83,41 +59,13 @@ def test_a_rule_of_common_values_makes_no_pairs() -> None:
         assert candidates(connection, phone, common=()) == {(1, 3), (0, 2), (0, 4), (2, 4)}
         [key] = blocking.keys(common, "person")["phone"]
         assert candidates(connection, phone, common={key}) == {(1, 3)}
-        assert blocking.common_keys(connection, "record", [phone]) == {key}
 
 
-@pytest.mark.parametrize("party_type", ["person", "organisation"])
-@settings(max_examples=20, deadline=None)
-@given(rows=st.lists(records, min_size=1, max_size=6), at_most=st.integers(1, 3))
-def test_common_keys_are_those_of_more_parties_than_the_rule_allows(
-    party_type: str, rows: list[dict[str, str | list[str] | None]], at_most: int
-) -> None:
-    rules = [replace(rule, at_most=at_most) for rule in blocking.RULES[party_type]]
-    with database(rows) as connection:
-        found = blocking.common_keys(connection, "record", rules)
-    parties_of: dict[int, set[object]] = {}
-    for number, row in enumerate(rows):
-        for key in itertools.chain.from_iterable(blocking.keys(row, party_type).values()):
-            parties_of.setdefault(key, set()).add(party(row, number))
-    assert found == {key for key, parties in parties_of.items() if len(parties) > at_most}
-
-
-def party(record: dict[str, str | list[str] | None], number: int) -> tuple[object, ...]:
-    """Whom a record is taken for: what it tells, or else nobody but itself."""
-    name, registrations, postcodes = (record[one] for one in ("organisation", "registrations", "postcodes"))
-    told = record["birth_date"] or (registrations or postcodes or [str(number)])[0]
-    return record["given"], record["family"] if record["family"] is not None else name, told
-
-
-def test_a_customer_of_many_systems_makes_no_key_common() -> None:
+def test_a_customer_of_many_systems_shares_keys_with_himself() -> None:
     phone = blocking.Rule("phone", (blocking.each("phones"),), at_most=2)
     one = empty() | {"given": "jan", "family": "vries", "birth_date": "19800102", "phones": ["+31612345601"]}
-    other = one | {"given": "ans"}
-    with database([one] * 5 + [other] * 5) as connection:
-        assert not blocking.common_keys(connection, "record", [phone])
+    with database([one] * 5 + [one | {"given": "ans"}] * 5) as connection:
         assert len(candidates(connection, phone, common=())) == 45
-    with database([one, other, one | {"given": "eva"}]) as connection:
-        assert blocking.common_keys(connection, "record", [phone])
 
 
 def test_no_model_makes_a_key_of_very_many_records_block() -> None:
@@ -139,7 +87,7 @@ def test_pairs_are_those_that_share_a_key_however_they_are_cut(
     rows: list[dict[str, list[str] | None]], cut: int, pieces: int
 ) -> None:
     rules = [blocking.Rule("phone", (blocking.each("phones"),)), blocking.Rule("email", (blocking.each("emails"),))]
-    full: list[dict[str, str | list[str] | None]] = [empty() | dict(row) for row in rows]
+    full: list[Row] = [empty() | dict(row) for row in rows]
     shared = {
         (one, other)
         for one, other in itertools.combinations(range(len(full)), 2)

@@ -211,8 +211,8 @@ def test_pairs_known_by_a_national_id_give_m_where_most_records_carry_one(town: 
 
 
 def test_a_sample_estimates_what_all_records_would(town: Town, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("identity.training.SAMPLED_RECORDS", 2500)
-    monkeypatch.setattr("identity.training.PASS_PAIRS", 1000)
+    monkeypatch.setattr("identity.sampling.SAMPLED_RECORDS", 2500)
+    monkeypatch.setattr("identity.sampling.PASS_PAIRS", 1000)
     sampled = train(town.features())
     said = sampled.profile["populations"]["person"]  # type: ignore[index,call-overload]
     assert said["sampled"] < said["records"] == len(town.rows)  # type: ignore[index,call-overload,operator]
