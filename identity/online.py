@@ -14,30 +14,24 @@ functions as in bulk: the result is that of linking everything anew.
 from __future__ import annotations
 
 import gc
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final, NamedTuple, Protocol
+from itertools import groupby
+from operator import attrgetter
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import polars as pl
 
-from identity import blocking, clustering, components, packing
+from identity import clustering, components, packing
+from identity.candidates import Keys
 from identity.linking import MUST_LINK, NEVER_LINK
 from identity.model import Model
-from identity.packing import LISTS
 from identity.scoring import Found, Record, scorer, unsigned
 
 Pair = tuple[int, int]
-
-_CEILINGS: Final = {rule.name: rule.ceiling for rules in blocking.RULES.values() for rule in rules}
-_OF_LISTS: Final = {
-    party_type: {rule.name: rule.parts[0].sql for rule in rules if len(rule.parts) == 1 and rule.parts[0].sql in LISTS}
-    for party_type, rules in blocking.RULES.items()
-}
-"""The rules of which each value of a list is a key: who has none of the keys shares none of the values."""
 
 
 class Placed(NamedTuple):
@@ -145,7 +139,12 @@ class Matcher:
 
     def _match(self, changes: Sequence[Change], at_most: int | None) -> Matched | Pending:
         records = _Records(self._model, self._index, changes)
-        keys = _Keys(self._model, self._index, records)
+        keys = Keys(
+            self._index.holders,
+            self._model.common_keys,
+            before={number: records.before[number] for number in records.altered if number in records.before},
+            after={number: records[number] for number in records.altered if number in records},
+        )
         if at_most is not None and len(keys.crossing) > at_most:
             return Pending(records=len(keys.crossing))
         edges = self._edges(records, keys)
@@ -164,24 +163,22 @@ class Matcher:
             conflicts=conflicts,
         )
 
-    def _edges(self, records: _Records, keys: _Keys) -> _Edges:
+    def _edges(self, records: _Records, keys: Keys) -> _Edges:
         """Score every pair that a record with other keys or features makes now."""
         dirty = {*records.altered, *keys.crossing}
         old = {(a, b): (weight, bool(veto)) for a, b, weight, veto in self._index.edges(list(dirty))}
         records.load(dirty)
-        candidates = keys.candidates([number for number in dirty if number in records])
-        records.load({other for one in candidates for others in one.others.values() for other in others})
+        candidates = list(keys.candidates({number: records[number] for number in keys.crossing if number in records}))
+        records.load({other for one in candidates for other in one.others})
         new: dict[Pair, Found] = {}
-        done: set[int] = set()
         contents = records.contents
-        for number, groups in candidates:
+        for number, groups in groupby(candidates, attrgetter("record_no")):
             record = records[number]
-            done.add(number)
             score_apart = self._scorer(record.party_type).against(record, self._model.review_threshold)
-            for apart, others in groups.items():
+            for _, apart, others in groups:
                 score = score_apart(apart)
                 for other in others:
-                    if other not in done and (found := score(contents[other])):
+                    if found := score(contents[other]):
                         new[(number, other) if number < other else (other, number)] = found
         return _Edges(dirty, old, new)
 
@@ -295,118 +292,6 @@ class _Records:
             self._met |= missing
             for number, key, content in self._index.features(list(missing)):
                 self.contents[number], self._keys[number] = content, key
-
-
-class _Own(NamedTuple):
-    """The keys of one record."""
-
-    keys: set[int]  # but the common ones
-    of_lists: dict[str, list[int]]  # by feature of which each value makes a key: those keys, if none of them is common
-
-
-class _Candidates(NamedTuple):
-    """The records that a record has a key in common with."""
-
-    record_no: int
-    others: dict[frozenset[str], Collection[int]]  # by the lists of which they share no value with it
-
-
-class _Keys:
-    """The blocking keys of records that a call has met, and who has them, as they are after the changes."""
-
-    def __init__(self, model: Model, index: Index, records: _Records) -> None:
-        """Find the keys that the changes take and give, and the records of those that cross their ceiling by it."""
-        self._common = model.common_keys
-        self._index = index
-        self._records = records
-        self._of: dict[int, _Own] = {}  # by live record
-        self._ceiling: dict[int, int] = {}  # of every key met
-        self._holders: dict[int, Collection[int]] = {}  # of every key met; none of one that makes no candidates
-        self._taken: defaultdict[int, set[int]] = defaultdict(set)
-        self._given: defaultdict[int, set[int]] = defaultdict(set)
-        for number in records.altered:
-            old = self._own(records.before[number]).keys if number in records.before else set()
-            now = self._own_of(number).keys if number in records else set()
-            for key in old - now:
-                self._taken[key].add(number)
-            for key in now - old:
-                self._given[key].add(number)
-        self.crossing: set[int] = set()
-        """Records that are not altered, but have a key that begins or ceases to make candidates."""
-        self._meet(self._ceiling)
-        self.crossing.difference_update(records.altered)
-
-    @property
-    def gone(self) -> list[tuple[int, int]]:
-        """Hash and record_no of the keys that altered records have no more."""
-        return [(key, number) for key, numbers in self._taken.items() for number in numbers]
-
-    @property
-    def new(self) -> list[tuple[int, int]]:
-        """Hash and record_no of the keys that altered records didn't have."""
-        return [(key, number) for key, numbers in self._given.items() for number in numbers]
-
-    def candidates(self, numbers: Collection[int]) -> list[_Candidates]:
-        """Return, for each of these live records, the others that it has a key in common with."""
-        self._records.load(numbers)
-        keys = {key for number in numbers for key in self._own_of(number).keys}
-        self._meet(keys.difference(self._holders))
-        return [self._candidates(number) for number in numbers]
-
-    def _candidates(self, number: int) -> _Candidates:
-        own, holders = self._of[number], self._holders
-        others = set[int]().union(*[holders[key] for key in own.keys])
-        others.discard(number)
-        apart: list[str] = []
-        sharing: dict[int, tuple[str, ...]] = {}
-        for name, keys in own.of_lists.items():
-            some = [holders[key] for key in keys]
-            if all(some):  # each makes candidates: who isn't among them doesn't share it
-                apart.append(name)
-                for other in set[int]().union(*some):
-                    sharing[other] = (*sharing.get(other, ()), name)
-        sharing.pop(number, None)
-        groups: dict[tuple[str, ...], list[int]] = {}
-        for other, names in sharing.items():
-            groups.setdefault(names, []).append(other)
-        found: dict[frozenset[str], Collection[int]] = {frozenset(apart): others.difference(sharing)}
-        for names, sharers in groups.items():
-            found[frozenset(apart).difference(names)] = sharers
-        return _Candidates(number, found)
-
-    def _own_of(self, number: int) -> _Own:
-        """Return the keys of a live record."""
-        if number not in self._of:
-            self._of[number] = self._own(self._records[number])
-        return self._of[number]
-
-    def _own(self, record: Record) -> _Own:
-        found: set[int] = set()
-        party_type = record.party_type
-        by_rule = blocking.keys(record, party_type)
-        for rule, hashes in by_rule.items():
-            self._ceiling.update(dict.fromkeys(hashes, _CEILINGS[rule]))
-            found.update(hashes)
-        common = found & self._common
-        of_lists = {name: by_rule.get(rule, []) for rule, name in _OF_LISTS[party_type].items()}
-        if common:
-            of_lists = {name: keys for name, keys in of_lists.items() if common.isdisjoint(keys)}
-        return _Own(found - common, of_lists)
-
-    def _meet(self, keys: Collection[int]) -> None:
-        """Find out who has these keys."""
-        # Read enough of the records of each key to know on which side of its ceiling it is after all changes.
-        most = max(_CEILINGS.values()) + len(self._records.altered) + 1
-        stored = dict(self._index.holders([key for key in keys if key not in self._common], most))
-        ceilings, taken, given, nobody = self._ceiling, self._taken, self._given, frozenset[int]()
-        for key in keys:
-            before = stored.get(key, ())
-            after: Collection[int] = before
-            if key in taken or key in given:
-                after = given.get(key, nobody).union(before).difference(taken.get(key, nobody))
-                if (len(after) > ceilings[key]) != (len(before) > ceilings[key]):
-                    self.crossing.update(before, after)
-            self._holders[key] = () if len(after) > ceilings[key] else after
 
 
 class _Edges(NamedTuple):
