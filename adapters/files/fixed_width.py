@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,6 @@ class FixedWidth:
     def __init__(self, options: FilesOptions) -> None:
         self._options = options
         self._columns = options.columns or ()
-        self._nulls = pa.array(options.null_values, pa.string())
 
     def schema(self, paths: Sequence[Path]) -> pa.Schema:
         """Return the columns of the options, all texts."""
@@ -40,6 +40,11 @@ class FixedWidth:
             rows = _rows(lines.from_line(skip), path, shortest)
             skip = 0
             yield pa.Table.from_arrays([self._cut(rows, c.start or 1, c.end) for c in self._columns], schema=schema)
+
+    @cached_property
+    def _nulls(self) -> pa.StringArray:
+        """What stands for null; made when something is read, as PyArrow's first array waits for pandas a second."""
+        return pa.array(self._options.null_values, pa.string())
 
     def _cut(self, rows: pa.StringArray, start: int, end: int) -> pa.StringArray:
         values = pc.utf8_trim(pc.utf8_slice_codeunits(rows, start - 1, end), " ")

@@ -141,9 +141,9 @@ class _Parser:
             return inner
         self._next += 1
         if token.kind == "number" and int(token.value) <= _LARGEST:
-            return _constant(pa.scalar(int(token.value), pa.int64()))
+            return _constant(int(token.value))
         if token.kind == "text":
-            return _constant(pa.scalar(token.value))
+            return _constant(token.value)
         if token.kind == "name":
             return self._word(token)
         self._next -= 1
@@ -233,7 +233,7 @@ def _problem(text: str, message: str, remedy: str | None = None) -> Configuratio
 
 # What the operators do. Constants stay scalars, which Arrow broadcasts.
 _Operator = Callable[[Datum, Datum], Datum]
-_CONSTANTS = {"null": pa.scalar(None), "true": pa.scalar(True), "false": pa.scalar(False)}
+_CONSTANTS = {"null": None, "true": True, "false": False}
 
 
 def _kind(value: Datum) -> Kind:
@@ -256,8 +256,8 @@ def _operand(column: pa.Array) -> pa.Array:
     return column.cast(pa.int64()) if pa.types.is_integer(kind) else column
 
 
-def _constant(value: pa.Scalar) -> _Evaluate:
-    return lambda _: value
+def _constant(value: int | str | bool | None) -> _Evaluate:
+    return lambda _: pa.scalar(value)  # only now: where pandas is installed, the first one imports it for a second
 
 
 def _joined(operator: _Operator, left: _Evaluate, right: _Evaluate) -> _Evaluate:
