@@ -11,7 +11,6 @@ and ``group`` (the field group whose ``since`` is kept together).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from types import MappingProxyType
@@ -199,11 +198,3 @@ def field_groups(kind: Kind) -> Mapping[str, tuple[str, ...]]:
         name = field.metadata[b"group"].decode()
         groups[name] = (*groups.get(name, ()), field.name)
     return MappingProxyType(groups)
-
-
-@dataclass(frozen=True, slots=True)
-class RecordKey:
-    """The name of a source record: which source, which key there."""
-
-    data_source: str
-    record_id: str

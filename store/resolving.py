@@ -40,6 +40,8 @@ from store.tables import (
 PARTY_ROWS = 50_000
 """Parties decoded at a time: some 100 MB."""
 
+_CROSSWALK = select(crosswalk.c.record_no, crosswalk.c.entity_id)
+
 _MODEL, _CODE, _RULES = "resolved_with_model", "resolved_with_code", "resolved_with_rules"
 _DUPLICATE_FREE = "resolved_with_duplicate_free"
 
@@ -77,7 +79,7 @@ def no_parties() -> pl.DataFrame:
 
 def clusters(connection: Connection) -> pl.DataFrame:
     """Return the crosswalk: record_no, entity_id."""
-    return bulk.frame(connection, select(crosswalk.c.record_no, crosswalk.c.entity_id))
+    return bulk.frame(connection, _CROSSWALK)
 
 
 def size(connection: Connection) -> int:
@@ -87,19 +89,12 @@ def size(connection: Connection) -> int:
 
 def homes(connection: Connection, records: pl.Series) -> pl.DataFrame:
     """Return the crosswalk of the named records: record_no, entity_id."""
-    columns = crosswalk.c
-    return bulk.frame(
-        connection,
-        select(columns.record_no, columns.entity_id).where(bulk.among(connection, columns.record_no, records)),
-    )
+    return bulk.frame(connection, _CROSSWALK.where(bulk.among(connection, crosswalk.c.record_no, records)))
 
 
 def clusters_of(connection: Connection, ids: pl.Series) -> pl.DataFrame:
     """Return the crosswalk of the named entities: record_no, entity_id."""
-    columns = crosswalk.c
-    return bulk.frame(
-        connection, select(columns.record_no, columns.entity_id).where(bulk.among(connection, columns.entity_id, ids))
-    )
+    return bulk.frame(connection, _CROSSWALK.where(bulk.among(connection, crosswalk.c.entity_id, ids)))
 
 
 def retired_members(connection: Connection, records: pl.Series | None = None) -> pl.DataFrame:

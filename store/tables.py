@@ -13,12 +13,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
+    ColumnElement,
     Dialect,
     Index,
     Integer,
@@ -472,105 +474,61 @@ outbox = Table(
     sqlite_autoincrement=True,
 )
 
+
+def _partial_index(name: str, *columns: ColumnElement[Any], where: str, unique: bool = False) -> Index:
+    """Return an index of those rows alone that fulfil a condition, in both databases."""
+    return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
+
+
 LANDING_INDEXES = (
     Index(
         "uq_source_record_key", source_record.c.source_no, source_record.c.kind, source_record.c.record_id, unique=True
     ),
-    Index(
-        "ix_party_reference_party",
-        party_reference.c.party_no,
-        sqlite_where=text("party_no is not null"),
-        postgresql_where=text("party_no is not null"),
-    ),
-    Index(
+    _partial_index("ix_party_reference_party", party_reference.c.party_no, where="party_no is not null"),
+    _partial_index(
         "ix_party_reference_pending",
         party_reference.c.source_no,
         party_reference.c.record_id,
-        sqlite_where=text("source_no is not null and party_no is null"),
-        postgresql_where=text("source_no is not null and party_no is null"),
+        where="source_no is not null and party_no is null",
     ),
-    Index(
+    _partial_index(
         "ix_party_reference_identifier",
         party_reference.c.identifier_type,
         party_reference.c.identifier_value,
-        sqlite_where=text("identifier_type is not null"),
-        postgresql_where=text("identifier_type is not null"),
+        where="identifier_type is not null",
     ),
 )
 """The indexes of what lands; a first load builds them at its end."""
 
-Index(
+_partial_index(
     "ix_other_party_record",
     other_party.c.other_record_id,
     other_party.c.other_source,
-    sqlite_where=text("other_record_id is not null"),
-    postgresql_where=text("other_record_id is not null"),
+    where="other_record_id is not null",
 )
-Index(
+_partial_index(
     "ix_other_party_identifier",
     other_party.c.other_identifier_value,
     other_party.c.other_identifier_type,
-    sqlite_where=text("other_identifier_value is not null"),
-    postgresql_where=text("other_identifier_value is not null"),
+    where="other_identifier_value is not null",
 )
 Index("ix_crosswalk_entity", crosswalk.c.entity_id)
 Index("ix_crosswalk_history_entity", crosswalk_history.c.entity_id)
 Index("ix_crosswalk_history_record", crosswalk_history.c.record_no)
 Index("ix_lookup_key_value", lookup_key.c.kind, lookup_key.c.value)
-Index(
-    "ix_entity_redirect",
-    entity.c.redirect_to,
-    sqlite_where=text("redirect_to is not null"),
-    postgresql_where=text("redirect_to is not null"),
-)
+_partial_index("ix_entity_redirect", entity.c.redirect_to, where="redirect_to is not null")
 Index("ix_outbox_entity", outbox.c.entity_id, outbox.c.seq)
-Index(
-    "ix_golden_due",
-    golden.c.due_at,
-    sqlite_where=text("due_at is not null"),
-    postgresql_where=text("due_at is not null"),
-)
+_partial_index("ix_golden_due", golden.c.due_at, where="due_at is not null")
 Index("ix_edge_b", edge.c.b)
 Index("ix_run_source", run.c.source_no)
-Index(
-    "uq_quarantine_open",
-    quarantine.c.source_no,
-    quarantine.c.row_hash,
-    unique=True,
-    sqlite_where=text("closed_at is null"),
-    postgresql_where=text("closed_at is null"),
+_partial_index(
+    "uq_quarantine_open", quarantine.c.source_no, quarantine.c.row_hash, where="closed_at is null", unique=True
 )
-Index(
-    "uq_decision_open",
-    decision.c.a,
-    decision.c.b,
-    unique=True,
-    sqlite_where=text("revoked_at is null"),
-    postgresql_where=text("revoked_at is null"),
-)
-Index(
-    "uq_model_version_active",
-    model_version.c.active,
-    unique=True,
-    sqlite_where=text("active"),
-    postgresql_where=text("active"),
-)
+_partial_index("uq_decision_open", decision.c.a, decision.c.b, where="revoked_at is null", unique=True)
+_partial_index("uq_model_version_active", model_version.c.active, where="active", unique=True)
 Index("ix_override_record", override.c.record_no)
-Index(
-    "uq_task_open",
-    task.c.a,
-    task.c.b,
-    task.c.kind,
-    unique=True,
-    sqlite_where=text("state = 'open'"),
-    postgresql_where=text("state = 'open'"),
-)
-Index(
-    "ix_task_priority",
-    task.c.priority,
-    sqlite_where=text("state = 'open'"),
-    postgresql_where=text("state = 'open'"),
-)
+_partial_index("uq_task_open", task.c.a, task.c.b, task.c.kind, where="state = 'open'", unique=True)
+_partial_index("ix_task_priority", task.c.priority, where="state = 'open'")
 Index("ix_task_a", task.c.a)
 Index("ix_task_b", task.c.b)
 Index("ix_decision_a", decision.c.a)
