@@ -174,8 +174,8 @@ def _by_splink(
         for name in frequencies(compared):
             timed("term frequencies", partial(linker.table_management.compute_tf_table, name))
         timed("u", train.estimate_u_using_random_sampling)
-        for one in PASSES[party_type]:
-            if pairs_of(connection, one, "record") >= ENOUGH_VALUES:
+        for one, pairs in pairs_of(connection, PASSES[party_type], "record").items():
+            if pairs >= ENOUGH_VALUES:
                 timed(f"m by {' and '.join(one.on)} of {party_type}s", partial(_learn, linker, one.rule))
 
 

@@ -48,7 +48,7 @@ def parties(
         passes: blocking passes, and the column of ``passed`` that tells which pairs are in each.
     """
     estimated = [one for one in comparisons if one.name in u]
-    useful = {one: column for one, column in passes.items() if not all(map(one.decides, estimated))}
+    useful = {one: column for one, column in passes.items() if one.teaches(estimated)}
     if not useful:
         return {}
     # Splink makes pairs of records, so there are two rows of every pair, and both have its levels.

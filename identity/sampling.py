@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -52,6 +52,10 @@ class Pass:
         """Tell whether the comparison looks at what the pairs agree in anyway."""
         return not set(self.on).isdisjoint(comparison.columns)
 
+    def teaches(self, comparisons: Iterable[Comparison]) -> bool:
+        """Tell whether the pairs tell anything of one of the comparisons."""
+        return not all(map(self.decides, comparisons))
+
 
 PASSES: Final[Mapping[str, tuple[Pass, ...]]] = MappingProxyType(
     {
@@ -91,17 +95,34 @@ def _value(name: str, of: str = "") -> str:
 
 
 def pairs_of(
-    connection: duckdb.DuckDBPyConnection, one: Pass, records: str, condition: str = "true", *, every: int = 1
-) -> int:
-    """Count the pairs of a blocking pass among some records of a table, from the sizes of one in so many blocks."""
-    keys = [_value(name) for name in one.on]
-    present = " AND ".join(f"{key} IS NOT NULL" for key in keys)
-    block = f"hash({', '.join(keys)})"
-    [(pairs,)] = connection.sql(
-        f"SELECT sum(n * (n - 1) // 2)::BIGINT FROM (SELECT count(*) AS n FROM {records}"  # noqa: S608
-        f" WHERE {condition} AND {present} AND {block} % {every} = 0 GROUP BY {block})"
+    connection: duckdb.DuckDBPyConnection,
+    passes: Iterable[Pass],
+    records: str,
+    condition: str = "true",
+    *,
+    every: int = 1,
+) -> dict[Pass, int]:
+    """Count the pairs of blocking passes among some records of a table, from the sizes of one in so many blocks."""
+    columns = {f"block_{place}": one for place, one in enumerate(passes)}
+    if not columns:
+        return {}
+    blocks = ", ".join(f"{_block(one.on)} AS {name}" for name, one in columns.items())
+    counts = ", ".join(
+        f"(SELECT sum(n * (n - 1) // 2)::BIGINT FROM"  # noqa: S608
+        f" (SELECT count(*) AS n FROM block WHERE {name} % {every} = 0 GROUP BY {name}))"
+        for name in columns
+    )
+    [pairs] = connection.sql(
+        f"WITH block AS MATERIALIZED (SELECT {blocks} FROM {records} WHERE {condition}) SELECT {counts}"  # noqa: S608
     ).fetchall()
-    return int(pairs or 0) * every
+    return {one: int(found or 0) * every for one, found in zip(columns.values(), pairs, strict=True)}
+
+
+def _block(names: Iterable[str]) -> str:
+    """Write a number for the values of features that a pass blocks on; null where one is missing."""
+    values = [_value(name) for name in names]
+    present = " AND ".join(f"{value} IS NOT NULL" for value in values)
+    return f"CASE WHEN {present} THEN hash({', '.join(values)}) END"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +142,9 @@ class Sample:
 
     def create_records(self, connection: duckdb.DuckDBPyConnection, model: Model) -> None:
         """Make the table ``record`` of the records as linking compares them, with ``i``, numbered by key."""
-        numbered = self.records.sort("key", "record_no").with_row_index("i").with_columns(pl.col("i").cast(pl.Int32))
-        create_records(connection, numbered, model)
+        by_key = pl.arg_sort_by("key", "record_no").arg_sort()  # the place of each
+        # No level depends on how rare a value is.
+        create_records(connection, self.records.with_columns(i=by_key.cast(pl.Int32)), replace(model, frequencies={}))
         connection.register("decision", self.decisions.to_arrow())
 
     def create_pairs(self, connection: duckdb.DuckDBPyConnection, comparisons: Iterable[Comparison]) -> dict[Pass, str]:
@@ -198,15 +220,11 @@ def _slices(
 ) -> tuple[dict[Pass, str], dict[str, str]]:
     """Return the passes with enough pairs and the slice in which each finds them, and what records are in a slice."""
     every = math.ceil(records / SAMPLED_RECORDS)
-    pairs = {one: pairs_of(connection, one, "feature", of_type, every=every) for one in passes}
+    pairs = pairs_of(connection, passes, "feature", of_type, every=every)
     useful = {one: count for one, count in pairs.items() if count >= ENOUGH_VALUES}
     parts: dict[tuple[str, ...], int] = {}
     for one, count in useful.items():
         parts[one.by] = max(parts.get(one.by, 1), math.ceil(count / PASS_PAIRS))
     slices = {by: f"slice_{number}" for number, by in enumerate(sorted(parts))}
-    tests = {}
-    for by, name in slices.items():
-        values = [_value(feature) for feature in by]
-        present = " AND ".join(f"{value} IS NOT NULL" for value in values)
-        tests[name] = f"{present} AND hash({', '.join(values)}) % {parts[by]} = 0"
+    tests = {name: f"coalesce({_block(by)} % {parts[by]} = 0, false)" for by, name in slices.items()}
     return {one: slices[one.by] for one in useful}, tests

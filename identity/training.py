@@ -127,12 +127,13 @@ def _population(
     rarest = {name: 0.5 / max(told, (told / records * STRANGERS) ** 2 / 2) for name, told in told_by.items() if told}
     positive = {name: normal(np.maximum(u, rarest[name])) for name, u in found_u.items()}
     passes = sample.create_pairs(connection, comparisons)
-    by_splink = {one: column for one, column in passes.items() if one in PASSES[sample.party_type]}
-    found_m = expectation.parties(connection, enough, positive, by_splink)
     known: Tables = {}
     if sample.known and sample.known in passes:
         undecided = [one for one in comparisons if not sample.known.decides(one)]
         known = _known(connection, undecided, f"(FROM passed WHERE {passes[sample.known]})")
+    unknown = [one for one in enough if one.name not in known]
+    by_splink = {one: passes[one] for one in PASSES[sample.party_type] if one in passes and one.teaches(unknown)}
+    found_m = expectation.parties(connection, enough, positive, by_splink)
     m, u, r = (_probabilities(prior, comparisons, kind) for kind in ("m", "u", "r"))
     prior_m = dict(m)
     for name, found in (found_m | known).items():
@@ -143,7 +144,7 @@ def _population(
     parties = relatives = float(candidates.counts.sum()) / 3
     overstated = {name for name in found_m.keys() - known if r[name][-1] > MOSTLY}
     for _ in range(2):
-        for name in found_m:
+        for name in (found_m | known).keys() & found_u.keys():
             # The random pairs hold a few of one party and of relatives, which agree where strangers would not.
             others = (parties * m[name] + relatives * r[name]) / all_pairs
             u[name] = normal(np.maximum(found_u[name] - others, rarest[name]))
