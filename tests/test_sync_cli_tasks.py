@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from estates import EstateFolder, partition, voeg
+from estates import EstateFolder, partition, snapshot, voeg
 from test_sync_resolve import COLUMNS, CRM, SASKIA, WOUTER, row
 
 from identity.model import packaged_prior
@@ -26,7 +26,7 @@ def resolved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = EstateFolder(tmp_path_factory.mktemp("resolved") / "estate", settings=THRESHOLDS)
     number = "identifiers: [{type: {constant: national_id}, value: number}]"
     for source in ("crm", "shop"):
-        mapping = CRM.format(source=source)
+        mapping = snapshot(source, CRM)
         folder.describe(mapping.replace("identifiers: [{type: {constant: customer_number}, value: number}]", number))
     folder.deliver("data/crm.csv", [row("1", SASKIA, number=NATIONAL_ID)], COLUMNS)
     folder.deliver("data/shop.csv", [row("9", SASKIA, number=NATIONAL_ID, phone="+31201234567")], COLUMNS)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from estates import EstateFolder, Row, decide
+from estates import EstateFolder, Row, decide, snapshot
 from test_sync_resolve import COLUMNS, CRM, row
 
 from foundation.errors import ConfigurationError, NotFound
@@ -34,7 +34,7 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EstateFolder]:
     """Four people in two systems: two were wrongly put together by a decision, and one was wrongly kept apart."""
     folder = EstateFolder(tmp_path_factory.mktemp("estate"))
     for source in ("crm", "shop"):
-        folder.describe(CRM.format(source=source))
+        folder.describe(snapshot(source, CRM))
         rows = [row(f"{source[0]}{name}", person) for name, person in PEOPLE.items()]
         folder.deliver(f"data/{source}.csv", rows, COLUMNS)
     folder.sync()

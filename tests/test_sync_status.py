@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import pytest
-from estates import EstateFolder
+from estates import EstateFolder, snapshot
 from test_sync_resolve import COLUMNS, CRM, SASKIA, row
 from typer.testing import CliRunner, Result
 
@@ -26,7 +26,7 @@ def estate(tmp_path: Path) -> Iterator[EstateFolder]:
     """One person in two systems, of whom something is asked, landed and resolved."""
     folder = EstateFolder(tmp_path, settings=THRESHOLDS.format(link=200))
     for source in ("crm", "shop"):
-        folder.describe(CRM.format(source=source))
+        folder.describe(snapshot(source, CRM))
         folder.deliver(f"data/{source}.csv", [row(source, SASKIA)], COLUMNS)
     folder.run()
     yield folder
