@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Final
 
 import duckdb
@@ -109,10 +109,15 @@ def _learn(linker: Linker, rule: str) -> None:
 
     The comparisons have no term frequencies, so that leaving them out changes nothing: Splink then counts patterns once
     instead of going through all pairs in every round. Where all pairs agree in everything, it refuses a probability
-    that falls to zero, and fails at one that reaches one: such a pass teaches nothing.
+    that falls to zero, and fails at one that reaches one: such a pass teaches nothing. It then forgets to put back the
+    comparisons that it left out, and later passes would not learn them.
     """
-    with suppress(ValueError, SplinkException):
+    settings = linker._settings_obj.core_model_settings  # nothing public puts them back
+    every = settings.comparisons
+    try:
         linker.training.estimate_parameters_using_expectation_maximisation(rule, estimate_without_term_frequencies=True)
+    except (ValueError, SplinkException):
+        settings.comparisons = every
 
 
 @contextmanager
