@@ -163,13 +163,9 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         Rule("name_and_birth_place", (_NAMES, _BIRTH_PLACE)),
         Rule("family_name_and_area", (_FAMILY, _AREAS)),
         Rule("given_name_place_and_year", (_GIVEN, _BIRTH_PLACE, _BIRTH_YEAR)),
-        Rule("name_starts_and_year", (start("given", 3), start("family", 3), _BIRTH_YEAR)),
         # For records that tell little.
-        Rule("given_name_and_area", (_GIVEN, _AREAS), OF_LITTLE),
-        Rule("given_name_initial_and_year", (_GIVEN, start("family", 1), _BIRTH_YEAR), OF_LITTLE),
         Rule("birth_place_and_area", (_BIRTH_PLACE, _AREAS), OF_LITTLE),
         Rule("postcode", (_POSTCODES,), OF_LITTLE),
-        Rule("area", (_AREAS,), OF_LITTLE),
         Rule("name_and_birth_year", (_NAMES, _BIRTH_YEAR), OF_LITTLE),
     ),
     "organisation": (
@@ -269,11 +265,11 @@ class Blocks:
     member: NDArray[np.int32]  # record number ``i``
     after: NDArray[np.int32]  # how many members of its block come after it
 
-    def ranges(self, *, records: int, pairs: int) -> Iterator[tuple[int, int]]:
+    def ranges(self, *, tile: int, pairs: int) -> Iterator[tuple[int, int]]:
         """Cut the records so that no piece is the smaller record of too many candidates at a time.
 
         Args:
-            records: of a piece, at most.
+            tile: records; no piece has some of two tiles.
             pairs: of a piece, each as often as its records share a key; at most, but for a piece of one record.
 
         Returns:
@@ -286,7 +282,7 @@ class Blocks:
         while first < made.size:
             before = made[first - 1] if first else 0
             end = int(np.searchsorted(made, before + pairs, side="right"))
-            end = min(max(end, first + 1), first + records, made.size)
+            end = min(max(end, first + 1), (first // tile + 1) * tile, made.size)
             yield first, end
             first = end
 

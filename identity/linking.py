@@ -37,6 +37,8 @@ DECISION_SCHEMA = pl.Schema({"a": pl.Int64, "b": pl.Int64, "kind": pl.String})
 
 ROWS: Final = 250_000
 """Records taken in at a time: some 100 MB."""
+TILE: Final = 500_000
+"""Records in a file, of which pairs are made at a time; with what is compared some 200 MB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +150,7 @@ class Gathered:
 
     def features(self) -> Iterator[pl.DataFrame]:
         """Yield the features as they came."""
-        return self._raw.frames()
+        return self._raw.tiles()
 
     def keys(self, rows: int) -> Iterator[pl.DataFrame]:
         """Yield the blocking keys of all records, but those that the model knows as common.
@@ -212,7 +214,7 @@ class _OfType:
 
 def _stored(folder: Path) -> Stored:
     folder.mkdir()
-    return Stored(folder)
+    return Stored(folder, TILE)
 
 
 def _link_by(

@@ -24,8 +24,6 @@ from identity.evidence import Evidence, evidence
 from identity.model import Model, Population
 from identity.records import Stored
 
-TILE: Final = 500_000
-"""Records of which pairs are made at a time; with what is compared some 200 MB."""
 PAIRS: Final = 15_000_000
 """Pairs, repetitions included, that are made at a time; without repetitions some 60 MB."""
 ROWS: Final = 50_000
@@ -102,16 +100,17 @@ class Pairs:
         rules = blocking.RULES[self._party_type]
         blocks = blocking.blocks(self._connection, self._keys, rules, self._model.common_keys)
         found = [pl.DataFrame(schema={"l": pl.Int32, "r": pl.Int32, "weight": pl.Int32, "veto": pl.Boolean})]
-        for first, end in blocks.ranges(records=TILE, pairs=PAIRS):
+        tile = self._records.per_tile
+        for first, end in blocks.ranges(tile=tile, pairs=PAIRS):
             left, right = blocks.pairs(first, end)
-            lefts = self._records.slice(first, end, self._columns)
-            for start in range(first // TILE * TILE, self._records.count, TILE):
-                inside = (right >= start) & (right < start + TILE)
-                rights = self._records.slice(start, start + TILE, self._columns)
-                one, other = left[inside], right[inside]
-                weighed = self._weighed(lefts, one - first, rights, other - start)
-                place = weighed["place"].to_numpy()
-                found.append(weighed.select("weight", "veto", l=pl.Series(one[place]), r=pl.Series(other[place])))
+            here, there = first // tile, right // tile
+            lefts = self._records.tile(here, self._columns)
+            for place in range(here, there.max(initial=here) + 1):
+                one, other = left[there == place], right[there == place]
+                rights = self._records.tile(place, self._columns)
+                weighed = self._weighed(lefts, one - here * tile, rights, other - place * tile)
+                kept = weighed["place"].to_numpy()
+                found.append(weighed.select("weight", "veto", l=pl.Series(one[kept]), r=pl.Series(other[kept])))
         return self._numbering.edges(pl.concat(found, how="diagonal"))
 
     def weigh(self, left: Ints, right: Ints) -> Evidence:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -50,55 +49,59 @@ def registered(connection: duckdb.DuckDBPyConnection, **frames: pl.DataFrame) ->
 
 
 class Stored:
-    """Records in Arrow files, numbered in the order of arrival; read by mapping the files."""
+    """Records in Arrow files of the same number of records each, numbered in the order of arrival.
 
-    def __init__(self, folder: Path) -> None:
-        """Begin without records, in a folder that exists."""
+    They are read by mapping the files, without a copy; the last ones, too few for a file, wait in memory.
+    """
+
+    def __init__(self, folder: Path, per_tile: int) -> None:
+        """Begin without records.
+
+        Args:
+            folder: an empty folder.
+            per_tile: records in a file.
+        """
         self._folder = folder
-        self._starts: list[int] = []  # number of the first record of each file
+        self.per_tile = per_tile
+        self._mapped: list[pa.Table] = []
+        self._waiting = pl.DataFrame()
         self.count = 0
 
     def add(self, rows: pl.DataFrame) -> None:
         """Add records."""
-        rows.write_ipc(self._path(len(self._starts)))
-        self._starts.append(self.count)
         self.count += rows.height
+        self._waiting = pl.concat([self._waiting, rows]) if self._waiting.height else rows
+        while self._waiting.height >= self.per_tile:
+            self._mapped.append(self._written(self._waiting.head(self.per_tile)))
+            self._waiting = self._waiting.slice(self.per_tile)
 
-    def frames(self) -> Iterator[pl.DataFrame]:
-        """Yield the records as they came."""
-        for place in range(len(self._starts)):
-            yield self._frame(place)
+    def tiles(self, columns: list[str] | None = None) -> Iterator[pl.DataFrame]:
+        """Yield columns of the records as they came, a tile at a time."""
+        for place in range(-(-self.count // self.per_tile)):
+            yield self.tile(place, columns)
 
-    def slice(self, first: int, end: int, columns: list[str]) -> pl.DataFrame:
-        """Return columns of the records ``first`` … ``end`` - 1, as far as there are; as one piece of memory."""
-        parts = [self._frame(0, columns).clear()]
-        for start, frame in self._within(first, end, columns):
-            low, high = np.clip([first - start, end - start], 0, frame.height).tolist()
-            parts.append(frame.slice(low, high - low))
-        return pl.concat(parts, rechunk=True)
+    def tile(self, place: int, columns: list[str] | None = None) -> pl.DataFrame:
+        """Return columns of the records from ``place * per_tile`` on, as one piece of memory."""
+        if place < len(self._mapped):
+            table = self._mapped[place]
+            return pl.DataFrame(table.select(columns) if columns else table)
+        self._waiting = self._waiting.rechunk()
+        return self._waiting.select(columns) if columns else self._waiting
 
     def gather(self, numbers: NDArray[np.int64], columns: list[str]) -> pl.DataFrame:
         """Return columns of the records of these numbers, which are sorted; as one piece of memory."""
-        parts = [self._frame(0, columns).clear()]
-        for start, frame in self._within(int(numbers[0]), int(numbers[-1]) + 1, columns) if numbers.size else ():
-            low, high = np.searchsorted(numbers, [start, start + frame.height])
-            parts.append(frame[numbers[low:high] - start])
+        parts = [self.tile(0, columns).clear()]
+        for place in np.unique(numbers // self.per_tile).tolist():
+            start = place * self.per_tile
+            low, high = np.searchsorted(numbers, [start, start + self.per_tile])
+            parts.append(self.tile(place, columns)[numbers[low:high] - start])
         return pl.concat(parts, rechunk=True)
 
-    def _within(self, first: int, end: int, columns: list[str]) -> Iterator[tuple[int, pl.DataFrame]]:
-        """Yield the files with some of these records, each with the number of its first."""
-        low = bisect.bisect_right(self._starts, first) - 1
-        high = bisect.bisect_left(self._starts, end)
-        for place in range(max(low, 0), high):
-            yield self._starts[place], self._frame(place, columns)
-
-    def _frame(self, place: int, columns: list[str] | None = None) -> pl.DataFrame:
-        with pa.memory_map(str(self._path(place))) as file:  # Polars would copy it
-            table = pa.ipc.open_file(file).read_all()
-        return pl.DataFrame(table.select(columns) if columns else table)
-
-    def _path(self, place: int) -> Path:
-        return self._folder / f"{place:06}.arrow"
+    def _written(self, rows: pl.DataFrame) -> pa.Table:
+        """Write records to a file of one batch, of which every column is one piece; return it mapped."""
+        path = self._folder / f"{len(self._mapped):06}.arrow"
+        rows.rechunk().write_ipc(path, record_batch_size=rows.height)
+        return pa.ipc.open_file(pa.memory_map(str(path))).read_all()  # Polars would copy it
 
 
 def view(model: Model) -> Callable[[pl.DataFrame], pl.DataFrame]:

@@ -43,8 +43,8 @@ def test_one_record_has_the_same_keys_in_process_as_in_bulk(party_type: str, row
 
 
 def test_keys_of_a_rule_are_all_combinations_of_its_values() -> None:
-    record = empty() | {"given_roots": ["ed", "edward"], "areas": ["1234", "9999", "5555"]}
-    assert len(blocking.keys(record, "person")["given_name_and_area"]) == 6
+    record = empty() | {"given_names": ["ed", "edward"], "postcodes": ["1234AB", "9999CD", "5555EF"]}
+    assert len(blocking.keys(record, "person")["name_and_postcode"]) == 6
 
 
 def test_the_hash_of_a_key_stays_as_it_is_stored() -> None:

@@ -305,7 +305,7 @@ def test_records_may_come_in_pieces_and_pairs_are_joined_in_tiles(
     whole = link(frame, decisions(*decided), PRIOR)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(linking, "ROWS", rows)
-        patch.setattr(pairs, "TILE", tile)
+        patch.setattr(linking, "TILE", tile)
         patch.setattr(pairs, "PAIRS", made)
         pieces = link(frame.sample(fraction=1, shuffle=True, seed=1).iter_slices(2), decisions(*decided), PRIOR)
     for one, other in ((whole.edges, pieces.edges), (whole.conflicts, pieces.conflicts)):
