@@ -8,7 +8,7 @@ from the first batch would not hold for the last.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -16,7 +16,7 @@ from decimal import Decimal
 import pyarrow as pa
 from pydantic import JsonValue
 
-from adapters.base import Cursor
+from adapters.base import Batch, Cursor
 from foundation.errors import Problem, SourceError, SourceUnavailable, did_you_mean
 
 Values = Sequence[object]  # the values of one column
@@ -120,12 +120,38 @@ def surveyed(
     )
 
 
-def batch_of(rows: Sequence[Sequence[object]], schema: pa.Schema) -> pa.RecordBatch:
-    """Return rows as Arrow columns.
+def batches(
+    fetched: Iterable[Sequence[Sequence[object]]],
+    schema: pa.Schema,
+    *,
+    place: str,
+    cursor_column: str | None,
+    cursor: Cursor | None,
+) -> Iterator[Batch]:
+    """Yield rows under one schema, each batch with the cursor that resumes after it; at least one batch.
+
+    Args:
+        fetched: the rows, some at a time; in the order of the cursor column where there is one.
+        schema: of all of them.
+        place: what they are read from, as their origin names it.
+        cursor_column: by which a delta grows.
+        cursor: that the read resumed from.
 
     Raises:
         SourceError: a value does not fit its column's type; names the column, never the value.
     """
+    index = None if cursor_column is None else schema.get_field_index(cursor_column)
+    read = 0
+    for rows in fetched:
+        cursor = _cursor_after(rows, index, cursor)
+        yield Batch(rows=_batch_of(rows, schema), origin=f"{place}, row {read + 1}", cursor=cursor)
+        read += len(rows)
+    if not read:
+        yield Batch(rows=_batch_of([], schema), origin=f"{place}, row 1", cursor=cursor)
+
+
+def _batch_of(rows: Sequence[Sequence[object]], schema: pa.Schema) -> pa.RecordBatch:
+    """Return rows as Arrow columns."""
     columns = zip(*rows, strict=True) if rows else [()] * len(schema)
     return pa.RecordBatch.from_arrays(
         [_array(values, column) for values, column in zip(columns, schema, strict=True)], schema=schema
@@ -177,7 +203,7 @@ def check_names(names: Sequence[str], cursor_column: str | None) -> None:
         )
 
 
-def cursor_after(rows: Sequence[Sequence[object]], index: int | None, cursor: Cursor | None) -> Cursor | None:
+def _cursor_after(rows: Sequence[Sequence[object]], index: int | None, cursor: Cursor | None) -> Cursor | None:
     """Return the cursor that resumes after ``rows``, which are in the order of column ``index``."""
     last = None if index is None else next((row[index] for row in reversed(rows) if row[index] is not None), None)
     return cursor if last is None else {"from": _to_json(last)}

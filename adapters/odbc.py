@@ -23,9 +23,8 @@ from pydantic import Field, JsonValue, model_validator
 from adapters import paths
 from adapters.base import Batch, Check, Column, Cursor, Discovered, ReadOptions
 from adapters.database import (
-    batch_of,
+    batches,
     check_names,
-    cursor_after,
     cursor_value,
     missing_table,
     refusal,
@@ -110,18 +109,13 @@ class Odbc:
         with self._connected() as session:
             statement, parameters = self._statement(session, cursor)
             statement, schema = self._typed(session, statement, parameters)
-            column = self._options.cursor_column
-            index = None if column is None else schema.get_field_index(column)
-            row = 0
-            for rows in session.fetched(statement, parameters, self._options.batch_rows):
-                cursor = cursor_after(rows, index, cursor)
-                yield Batch(rows=batch_of(rows, schema), origin=self._origin(row + 1), cursor=cursor)
-                row += len(rows)
-            if not row:
-                yield Batch(rows=batch_of([], schema), origin=self._origin(1), cursor=cursor)
-
-    def _origin(self, row: int) -> str:
-        return f"{self._options.table or 'query'}, row {row}"
+            yield from batches(
+                session.fetched(statement, parameters, self._options.batch_rows),
+                schema,
+                place=self._options.table or "query",
+                cursor_column=self._options.cursor_column,
+                cursor=cursor,
+            )
 
     def _typed(self, session: _Session, statement: str, parameters: Sequence[object]) -> tuple[str, pa.Schema]:
         """Return the schema of all rows, and the statement that yields them as such."""

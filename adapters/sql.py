@@ -26,9 +26,8 @@ from adapters.base import Batch, Check, Column, Cursor, Discovered, ReadOptions
 from adapters.database import (
     TIMESTAMP,
     TIMESTAMP_UTC,
-    batch_of,
+    batches,
     check_names,
-    cursor_after,
     cursor_value,
     missing_table,
     refusal,
@@ -116,19 +115,14 @@ class Sql:
         """
         with self._connected() as connection:
             schema = self._schema(connection, cursor)
-            column = self._options.cursor_column
-            index = None if column is None else schema.get_field_index(column)
-            row = 0
             with self._executed(connection, self._statement(connection, cursor), self._options.batch_rows) as result:
-                for rows in result.partitions(self._options.batch_rows):
-                    cursor = cursor_after(rows, index, cursor)
-                    yield Batch(rows=batch_of(rows, schema), origin=self._origin(row + 1), cursor=cursor)
-                    row += len(rows)
-            if not row:
-                yield Batch(rows=batch_of([], schema), origin=self._origin(1), cursor=cursor)
-
-    def _origin(self, row: int) -> str:
-        return f"{self._options.table or 'query'}, row {row}"
+                yield from batches(
+                    result.partitions(self._options.batch_rows),
+                    schema,
+                    place=self._options.table or "query",
+                    cursor_column=self._options.cursor_column,
+                    cursor=cursor,
+                )
 
     def _schema(self, connection: Connection, cursor: Cursor | None) -> pa.Schema:
         """Return the schema of all rows: as described where the driver does so, else by a pass over them."""
