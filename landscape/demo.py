@@ -23,7 +23,7 @@ from store import outbox
 from store.totals import totals
 from sync.estate import Estate
 from sync.publish import Published, drain, publisher
-from sync.resolve import Resolved, resolve
+from sync.resolve import Resolved, resolve_estate
 from sync.run import SourceRun, sync
 from sync.train import active_model, train
 from transform.mapping import Mapping
@@ -101,15 +101,8 @@ def demonstrate(estate: Estate, landscape: Landscape, *, retrain: bool, tell: Te
             train(estate.store, actor="demo")
         report.trained = True
     with _step(report, tell, "resolving identities"):
-        report.resolved = resolve(
-            estate.store,
-            estate.rules,
-            actor="demo",
-            now=datetime.now(UTC),
-            settings=estate.settings.identity,
-            duplicate_free=estate.duplicate_free,
-            stage=tell.begin,
-            advance=tell.advance,
+        report.resolved = resolve_estate(
+            estate, actor="demo", now=datetime.now(UTC), stage=tell.begin, advance=tell.advance
         )
     with _step(report, tell, "publishing", outbox.count(estate.store)), publisher(estate) as broker:
         report.published = drain(estate.store, broker, advance=tell.advance)

@@ -32,6 +32,7 @@ from store import bulk, leases, matching, references, resolving, work
 from store.engine import Held, Store
 from store.resolving import MadeWith
 from sync import steward
+from sync.estate import Estate
 from sync.link import Engine, link_landed
 from sync.plan import Plan, cut, plan
 from sync.survive import changes
@@ -150,6 +151,34 @@ def resolve(
     return report
 
 
+def resolve_estate(
+    estate: Estate,
+    *,
+    actor: str,
+    now: datetime,
+    engine: Engine = Engine.DUCKDB,
+    stage: Stage = lambda name, steps: None,
+    advance: Advance = lambda steps: None,
+) -> Resolved:
+    """Resolve all that an estate landed, by its rules and settings; see ``resolve``.
+
+    Raises:
+        ConfigurationError: the survivorship rules or a mapping are wrong.
+        StoreError: as ``resolve``.
+    """
+    return resolve(
+        estate.store,
+        estate.rules,
+        actor=actor,
+        now=now,
+        settings=estate.settings.identity,
+        duplicate_free=estate.duplicate_free,
+        engine=engine,
+        stage=stage,
+        advance=advance,
+    )
+
+
 def _say_waiting(stage: Stage, holder: str) -> None:
     stage(f"waiting for {holder}", None)
     log.warning("waiting for another resolve", holder=holder)
@@ -227,6 +256,11 @@ def model_in_use(
     """Return the active model with what the estate sets, and whether it is the packaged prior; a version of its own."""
     trained, prior = active_model(store)
     return with_settings(trained, settings, duplicate_free), prior
+
+
+def model_of(estate: Estate) -> Model:
+    """Return the model by which an estate decides who is who; see ``model_in_use``."""
+    return model_in_use(estate.store, estate.settings.identity, estate.duplicate_free)[0]
 
 
 def with_settings(model: Model, settings: IdentitySettings, duplicate_free: frozenset[str] = frozenset()) -> Model:

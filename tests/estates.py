@@ -27,7 +27,7 @@ from store import bulk, records, tables, work
 from store.engine import Store
 from sync.cli import command_line
 from sync.estate import Estate, open_estate
-from sync.resolve import Resolved, resolve
+from sync.resolve import Resolved, resolve_estate
 from sync.run import SourceRun, sync
 
 Row = Mapping[str, str | None]
@@ -125,15 +125,7 @@ class EstateFolder:
 
     def resolve(self, now: datetime | None = None) -> Resolved:
         """Resolve."""
-        here = self.here
-        return resolve(
-            here.store,
-            here.rules,
-            actor="test",
-            now=now or datetime.now(UTC),
-            settings=here.settings.identity,
-            duplicate_free=here.duplicate_free,
-        )
+        return resolve_estate(self.here, actor="test", now=now or datetime.now(UTC))
 
     def run(self, *names: str, accept: bool = False) -> Resolved:
         """Sync sources, of which none may fail, and resolve."""

@@ -28,7 +28,7 @@ from sync.cli.console import (
     reports_errors,
 )
 from sync.evaluate import KEY, Evaluation, Example, Part
-from sync.resolve import model_in_use
+from sync.resolve import model_of
 
 SOURCES_SHOWN = 15
 """Pairs of sources in the table; ``--json`` has all."""
@@ -85,7 +85,7 @@ def evaluate(
         raise typer.BadParameter("--links needs --truth FILE")
     thresholds = None if links is None else _thresholds(links)
     here = open_here(estate)
-    model, _ = model_in_use(here.store, here.settings.identity, here.duplicate_free)
+    model = model_of(here)
     known = None if truth is None else use_case.read_truth(truth, entity)
     with progress() as bars:
         bars.add_task("evaluating", total=None)

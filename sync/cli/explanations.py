@@ -12,7 +12,6 @@ import typer
 
 from identity import explanation
 from identity.explanation import RIVALS, Weighing
-from identity.model import Model
 from sync import explained, relate
 from sync.cli.console import (
     HERE,
@@ -30,10 +29,9 @@ from sync.cli.console import (
 )
 from sync.cli.customers import customer_app
 from sync.cli.golden_records import FileArgument, FormatOption, export_app
-from sync.estate import Estate
 from sync.explain import KEY_STATES, REASONS, VERDICTS, Decision, Explainer, How, Named, Pair, Why, WhyNot
 from sync.export import Format
-from sync.resolve import model_in_use
+from sync.resolve import model_of
 
 WATERFALL: Final = 32
 """Columns that a waterfall takes."""
@@ -155,7 +153,7 @@ def related(
 ) -> None:
     """List who is related to a customer: its household, its organisation, who pays for whom; and what they share."""
     here = open_here(estate)
-    found = relate.related(here.store, _model(here), customer)
+    found = relate.related(here.store, model_of(here), customer)
     if as_json:
         print_json({"format": explained.FORMAT, **asdict(found)})
         return
@@ -177,7 +175,7 @@ def related(
 def export_households(file: FileArgument, format_: FormatOption = None, estate: EstateOption = HERE) -> None:
     """Write who lives together: household (its smallest customer id), entity_id."""
     here = open_here(estate)
-    rows = relate.export_households(here.store, _model(here), file, format_ or Format.of(file))
+    rows = relate.export_households(here.store, model_of(here), file, format_ or Format.of(file))
     note(f"{rows:,} people in households in {file}")
 
 
@@ -185,7 +183,7 @@ def export_households(file: FileArgument, format_: FormatOption = None, estate: 
 def export_relationships(file: FileArgument, format_: FormatOption = None, estate: EstateOption = HERE) -> None:
     """Write who is related to whom: one, other, kind, because."""
     here = open_here(estate)
-    rows = relate.export_relationships(here.store, _model(here), file, format_ or Format.of(file))
+    rows = relate.export_relationships(here.store, model_of(here), file, format_ or Format.of(file))
     note(f"{rows:,} relationships in {file}")
 
 
@@ -216,11 +214,7 @@ def _role(relation: relate.Relation) -> str:
 
 def _explainer(estate: Path) -> Explainer:
     here = open_here(estate)
-    return Explainer(here.store, _model(here))
-
-
-def _model(here: Estate) -> Model:
-    return model_in_use(here.store, here.settings.identity, here.duplicate_free)[0]
+    return Explainer(here.store, model_of(here))
 
 
 def _notes(notes: Iterable[str]) -> None:

@@ -33,8 +33,7 @@ from sync.export import golden as export_golden_rows
 from sync.link import Engine
 from sync.publish import Published, drain, publisher, run
 from sync.rehearse import rehearse
-from sync.resolve import AT_MOST, Decided, Resolved, Waits, model_in_use, resolve_one
-from sync.resolve import resolve as resolve_records
+from sync.resolve import AT_MOST, Decided, Resolved, Waits, model_of, resolve_estate, resolve_one
 
 export_app = typer.Typer(help="Write results to a file.", no_args_is_help=True)
 
@@ -117,8 +116,7 @@ def decide_here(here: Estate, record: str) -> Decided:
     """Decide about one record of an estate, called ``source/record_id``, with the estate's settings."""
     with here.store.read() as connection:
         record_no = named(connection, record).record_no
-    model, _ = model_in_use(here.store, here.settings.identity, here.duplicate_free)
-    return resolve_one(here.store, here.rules, model, record_no, actor="cli", now=datetime.now(UTC))
+    return resolve_one(here.store, here.rules, model_of(here), record_no, actor="cli", now=datetime.now(UTC))
 
 
 def print_decided(decided: Decided, *, as_json: bool) -> None:
@@ -153,13 +151,10 @@ def resolve_here(here: Estate, engine: Engine = Engine.DUCKDB) -> Resolved:
     """Resolve an estate with its settings, showing progress."""
     with progress() as bars:
         bar = bars.add_task("resolving", total=None)
-        return resolve_records(
-            here.store,
-            here.rules,
+        return resolve_estate(
+            here,
             actor="cli",
             now=datetime.now(UTC),
-            settings=here.settings.identity,
-            duplicate_free=here.duplicate_free,
             engine=engine,
             stage=lambda name, steps: bars.update(bar, description=name, total=steps, completed=0),
             advance=lambda steps: bars.advance(bar, steps),

@@ -27,7 +27,7 @@ from sync.cli.console import (
 )
 from sync.cli.estates import matching_as_dict, matching_notes, print_matching
 from sync.estate import Estate
-from sync.resolve import model_in_use
+from sync.resolve import model_of
 from sync.status import matching
 from sync.train import (
     bring,
@@ -134,7 +134,7 @@ def show(
 def _find(here: Estate, name: str | None) -> Model:
     """Return a model; also by the version that resolving makes of the one in use, which the store does not keep."""
     if name is not None and models.artefact(here.store, name) is None:
-        used, _ = model_in_use(here.store, here.settings.identity, here.duplicate_free)
+        used = model_of(here)
         if used.version == name:
             return used
     return find_model(here.store, name)

@@ -31,7 +31,7 @@ from sync.cli.console import (
 )
 from sync.estate import Estate
 from sync.explain import VERDICTS, Explainer, Why
-from sync.resolve import model_in_use
+from sync.resolve import model_of
 from sync.steward import Answer, Record, Shown, State, Task
 
 REASONS: Final[Mapping[str, str]] = {
@@ -249,7 +249,7 @@ def _why(here: Estate, shown: Shown) -> Why | None:
     if shown.a is None or shown.b is None:
         return None
     try:
-        model, _ = model_in_use(here.store, here.settings.identity, here.duplicate_free)
+        model = model_of(here)
     except ConfigurationError as error:  # of another release: a question can be answered all the same
         note(str(error))
         return None
