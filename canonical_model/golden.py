@@ -224,7 +224,7 @@ def origins_without_sensitive(payload: Mapping[str, Any], provenance: Mapping[st
     return {
         renamed.get(path, path): origin
         for path, origin in provenance.items()
-        if path in renamed or not path.startswith("identifiers[")
+        if path in renamed or path.partition("[")[0] in _visible()
     }
 
 

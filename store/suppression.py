@@ -1,33 +1,18 @@
-"""The list of erased persons' source keys, kept as keyed hashes: it can be asked, but not read."""
+"""The list of erased persons' source keys, kept as keyed hashes: it can be asked, but not read.
+
+A hash is the HMAC-SHA256, with the store's ``suppression_key``, of data_source, kind and record_id, parted by U+001F.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import hmac
 from collections.abc import Iterator
-from datetime import datetime
 
 import polars as pl
 from sqlalchemy import Connection, select
 
-from canonical_model.schema import Kind
 from store import bulk, tables
 from store.engine import Store
-
-
-def hash_of(store: Store, data_source: str, kind: Kind, record_id: str) -> bytes:
-    """Return the keyed hash of a source key: HMAC-SHA256 of the JSON-like triple, separated by U+001F."""
-    message = "\x1f".join((data_source, kind.value, record_id)).encode()
-    return hmac.new(store.suppression_key, message, hashlib.sha256).digest()
-
-
-def add(connection: Connection, keys: list[bytes], *, actor: str, now: datetime) -> None:
-    """Put hashed keys on the list; those already on it stay."""
-    table = tables.suppression
-    known = set(connection.scalars(select(table.c.key_hash).where(table.c.key_hash.in_(keys))))
-    new = [{"key_hash": key, "created_at": now, "actor": actor} for key in dict.fromkeys(keys) if key not in known]
-    if new:
-        connection.execute(table.insert(), new)
 
 
 def hashes(connection: Connection) -> Iterator[pl.DataFrame]:

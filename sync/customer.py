@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from canonical_model.golden import without_sensitive
+from canonical_model.golden import origins_without_sensitive, without_sensitive
 from foundation.errors import NotFound, Problem
 from golden import lookup as keys
 from identity.model import Model, packaged_prior
@@ -284,19 +284,9 @@ def _unknown(id_: str) -> NotFound:
 
 
 def _without_sensitive(record: str, provenance: str) -> tuple[str, str]:
-    """Return both without sensitive fields; the origins of identifiers are numbered as those that are left."""
+    """Return both without sensitive fields."""
     whole: dict[str, Any] = json.loads(record)
-    seen = without_sensitive(whole)
-    origins: dict[str, Any] = json.loads(provenance)
-    kept = {path: origin for path, origin in origins.items() if path.partition("[")[0] in seen}
-    if "identifiers" in whole:
-        left = seen.get("identifiers", [])
-        kept = {path: origin for path, origin in kept.items() if not path.startswith("identifiers[")}
-        places = (place for place, each in enumerate(whole["identifiers"]) if each in left)
-        for new, old in enumerate(places):
-            if (origin := origins.get(f"identifiers[{old}]")) is not None:
-                kept[f"identifiers[{new}]"] = origin
-    return _json(seen), _json(kept)
+    return _json(without_sensitive(whole)), _json(origins_without_sensitive(whole, json.loads(provenance)))
 
 
 def _json(value: object) -> str:

@@ -96,9 +96,11 @@ def test_sensitive_values_are_left_out_for_those_who_are_not_entitled() -> None:
 
 def test_the_origins_of_what_is_left_point_to_where_it_stands_now() -> None:
     record = {"identifiers": [{"type": "iban"}, {"type": "customer_number"}, {"type": "vat"}]}
-    origins = {"family_name": "a", "identifiers[0]": "b", "identifiers[1]": "c", "identifiers[2]": "d"}
+    identifiers = {"identifiers[0]": "b", "identifiers[1]": "c", "identifiers[2]": "d"}
+    origins = {"family_name": "a", "phones[0]": "e", "of_a_later_model": "f", **identifiers}
     assert origins_without_sensitive(record, origins) == {
         "family_name": "a",
+        "phones[0]": "e",
         "identifiers[0]": "c",
         "identifiers[1]": "d",
     }
