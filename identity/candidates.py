@@ -15,23 +15,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from identity import blocking
+from identity.evidence import Ints
 from identity.packing import LISTS
 from identity.scoring import Record
 
-Ints = NDArray[np.int64]
 Read = Callable[[Sequence[int], int], Iterator[tuple[int, Sequence[int]]]]
 """Yields the records that have each key, so many of them at most; see ``online.Index.holders``."""
 
 _RULES: Final = [rule for rules in blocking.RULES.values() for rule in rules]
 _NUMBERS: Final = {rule.name: number for number, rule in enumerate(_RULES)}
 _CEILINGS: Final = np.array([rule.ceiling for rule in _RULES])
-_LISTS: Final = {rule.name: rule.parts[0].sql for rule in _RULES if len(rule.parts) == 1 and rule.parts[0].sql in LISTS}
-"""The rules of which each value of a list is a key: who has none of the keys shares none of the values."""
-_NAMES: Final = sorted(set(_LISTS.values()))
+_LIST_OF: Final = {
+    rule.name: rule.parts[0].sql for rule in _RULES if len(rule.parts) == 1 and rule.parts[0].sql in LISTS
+}
+"""By rule of which each value of a list is a key, the list: who has none of the keys shares none of the values."""
+_LISTS: Final = sorted(set(_LIST_OF.values()))
 """Those lists; a set of them is a number that has a bit for each."""
-_BITS: Final = np.array([1 << _NAMES.index(_LISTS[rule.name]) if rule.name in _LISTS else 0 for rule in _RULES])
-_TOLD: Final = {
-    party_type: sum(1 << _NAMES.index(_LISTS[rule.name]) for rule in rules if rule.name in _LISTS)
+_BITS: Final = np.array([1 << _LISTS.index(_LIST_OF[rule.name]) if rule.name in _LIST_OF else 0 for rule in _RULES])
+"""By number of a rule, its list as such a set; 0 where it has none."""
+_ALL_LISTS: Final = {
+    party_type: sum(1 << _LISTS.index(_LIST_OF[rule.name]) for rule in rules if rule.name in _LIST_OF)
     for party_type, rules in blocking.RULES.items()
 }
 
@@ -48,7 +51,7 @@ class _Own(NamedTuple):
     """The keys of one record, but the common ones."""
 
     rules: dict[int, int]  # by key: the number of its rule
-    told: int  # the lists of which none of its values is a common key
+    complete: int  # the lists of which none of its values is a common key: every sharer of one is found
 
 
 class _Holders(NamedTuple):
@@ -117,23 +120,23 @@ class Keys:
         begin, count = self._holders.among(key)
         full = count > _CEILINGS[rule]
         count[full] = 0
-        told = np.array([own.told for own in self._of.values()], dtype=np.int64)
-        np.bitwise_and.at(told, place[full], ~_BITS[rule[full]])
+        complete = np.array([own.complete for own in self._of.values()], dtype=np.int64)
+        np.bitwise_and.at(complete, place[full], ~_BITS[rule[full]])
         rows = np.repeat(begin - np.cumsum(count) + count, count) + np.arange(count.sum())
         place, other, shared = _pairs(
             np.repeat(place, count), self._holders.record_no[rows], np.repeat(_BITS[rule], count)
         )
         once = (numbers[place] < other) | ~_among(other, np.sort(numbers))
-        yield from _grouped(numbers[place[once]], other[once], (told[place] & ~shared)[once])
+        yield from _grouped(numbers[place[once]], other[once], (complete[place] & ~shared)[once])
 
     def _own(self, record: Record) -> _Own:
         """Return the keys of a record."""
         by_rule = blocking.keys(record, record.party_type)
         rules = {key: _NUMBERS[rule] for rule, hashes in by_rule.items() for key in hashes}
-        told = _TOLD[record.party_type]
+        complete = _ALL_LISTS[record.party_type]
         for key in self._common.intersection(rules):
-            told &= ~int(_BITS[rules.pop(key)])
-        return _Own(rules, told)
+            complete &= ~int(_BITS[rules.pop(key)])
+        return _Own(rules, complete)
 
     def _columns(self) -> tuple[Ints, Ints, Ints, Ints]:
         """Return the records that live, and of each key of each of them: its place among them, the key, its rule."""
@@ -207,9 +210,9 @@ def _grouped(number: Ints, other: Ints, apart: Ints) -> Iterator[Candidates]:
     others = other[order].tolist()
     starts = zip(number[first].tolist(), apart[first].tolist(), strict=True)
     for (one, lists), (begin, end) in zip(starts, pairwise([*first.tolist(), len(others)]), strict=True):
-        yield Candidates(one, _names(lists), others[begin:end])
+        yield Candidates(one, _lists_of(lists), others[begin:end])
 
 
 @cache
-def _names(lists: int) -> frozenset[str]:
-    return frozenset(name for bit, name in enumerate(_NAMES) if lists >> bit & 1)
+def _lists_of(bits: int) -> frozenset[str]:
+    return frozenset(name for place, name in enumerate(_LISTS) if bits >> place & 1)

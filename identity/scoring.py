@@ -47,7 +47,7 @@ class Record(dict[str, Value]):
         self.key = unsigned(key)
         self._model = model
         for name, generic in model.generic.items():
-            self[name] = _telling(self[name], generic)
+            self[name] = _without_generic(self[name], generic)
         if self["gender"] is None and isinstance(given := self["given"], str):
             self["gender"] = model.genders.get(given)
 
@@ -74,7 +74,7 @@ def unsigned(key: int) -> int:
     return key & _KEY_BITS
 
 
-def _telling(value: Value, generic: Collection[str]) -> Value:
+def _without_generic(value: Value, generic: Collection[str]) -> Value:
     """Leave out what is generic."""
     if value is None or isinstance(value, str):
         return None if value in generic else value
@@ -133,7 +133,7 @@ class Scorer:
                     stranger=tuple(level.stranger if level else 0 for level in known),
                     relative=tuple(level.relative if level else 0 for level in known),
                     frequency=tuple(level.frequency for level in one.levels),
-                    shared=tuple(shared_feature(level.condition) for level in one.levels),
+                    shared=tuple(_shared_feature(level.condition) for level in one.levels),
                     by_frequency=bool(one.frequencies),
                     absent=_absent_feature(one),
                 )
@@ -252,7 +252,7 @@ def scorer(model: Model, party_type: str) -> Scorer:
     return last
 
 
-def shared_feature(condition: Condition | None) -> str | None:
+def _shared_feature(condition: Condition | None) -> str | None:
     """Return the list of which a condition says no more than that both have a value of it, if it is such a one."""
     return _SHARED.get(_written(condition))
 
@@ -314,7 +314,7 @@ def _binding(model: Model, party_type: str, order: tuple[int, ...]) -> _Bind:
         **NAMES,
         "fields": packing.fields,
         "read": packing.read,
-        "telling": _telling,
+        "without_generic": _without_generic,
         "genders": model.genders,
         "duplicate_free": model.duplicate_free,
         **{f"generic_{name}": generic for name, generic in model.generic.items()},
@@ -378,7 +378,7 @@ def _reading(name: str, generic: frozenset[str], read: set[str]) -> list[str]:
     read.add(name)
     lines = [f"r_{name} = {packing.reading(name)}"]
     if name in generic:
-        lines.append(f"if r_{name} is not None: r_{name} = telling(r_{name}, generic_{name})")
+        lines.append(f"if r_{name} is not None: r_{name} = without_generic(r_{name}, generic_{name})")
     if name == "gender":
         lines += [*_reading("given", generic, read), "if r_gender is None: r_gender = genders.get(r_given)"]
     return lines
