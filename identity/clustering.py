@@ -24,10 +24,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from identity import components
-from identity.evidence import Evidence
+from identity.evidence import Bools, Evidence, Ints
 
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 Pair = tuple[int, int]
 _Scalar = TypeVar("_Scalar", bound=np.generic)
 

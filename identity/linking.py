@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from identity import blocking, clustering
 from identity.comparison import COMPARISONS
-from identity.evidence import Evidence
+from identity.evidence import Evidence, Ints
 from identity.model import Model
 from identity.pairs import Numbering, Pairs
 from identity.records import Stored, database, registered, view
@@ -56,7 +56,7 @@ class Weigher(Protocol):
     def edges(self) -> clustering.Edges:
         """Return the pairs at or above the review threshold, each once."""
 
-    def weigh(self, left: clustering.Ints, right: clustering.Ints) -> Evidence:
+    def weigh(self, left: Ints, right: Ints) -> Evidence:
         """Weigh the given pairs (``left`` < ``right``), whatever they prove."""
 
 

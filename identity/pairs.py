@@ -18,11 +18,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from identity import blocking
-from identity.clustering import Edges, Ints
+from identity.clustering import Edges
 from identity.comparison import COMPARISONS, VETOES, Comparison, frequencies
-from identity.evidence import Evidence, evidence
+from identity.evidence import Evidence, Ints, evidence
 from identity.model import Model, Population
-from identity.records import Stored
+from identity.records import Stored, surprise
 
 PAIRS: Final = 15_000_000
 """Pairs, repetitions included, that are made at a time; without repetitions some 60 MB."""
@@ -88,7 +88,7 @@ class Pairs:
         self._records = records
         self._keys = keys_table
         comparisons = COMPARISONS[party_type]
-        surprises = [f"{name}_surprise" for name in frequencies(comparisons)]
+        surprises = [surprise(name) for name in frequencies(comparisons)]
         compared = dict.fromkeys(column for one in comparisons for column in one.columns)
         self._columns = [*compared, *surprises, "only_source"]
         found = [f"{one.sql(_left, _right)} AS {one.name}" for one in comparisons]
@@ -125,8 +125,7 @@ class Pairs:
             right,
             levels=pairs.select(one.name for one in comparisons).to_numpy(),
             surprises={
-                name: pairs[f"{name}_surprise"].fill_null(0).cast(pl.Int64).to_numpy()
-                for name in frequencies(comparisons)
+                name: pairs[surprise(name)].fill_null(0).cast(pl.Int64).to_numpy() for name in frequencies(comparisons)
             },
             veto=pairs["duplicates"].to_numpy(),
             party_type=self._party_type,
@@ -193,6 +192,6 @@ def _adds(one: Comparison, population: Population, *, against: str) -> str:
     cases = []
     for number, (level, known) in enumerate(zip(one.levels, population.levels(one), strict=True)):
         if known:
-            surprise = f" + {level.frequency}_surprise" if level.frequency and against == "stranger" else ""
-            cases.append(f"WHEN {number} THEN {getattr(known, against)}{surprise}")
+            added = f" + {surprise(level.frequency)}" if level.frequency and against == "stranger" else ""
+            cases.append(f"WHEN {number} THEN {getattr(known, against)}{added}")
     return f"(CASE {one.name} {' '.join(cases)} ELSE 0 END)"

@@ -1,4 +1,4 @@
-"""Records as a model sees them, in a DuckDB that keeps on disk what does not fit in memory."""
+"""Records as a model sees them, and where many of them stand: in a DuckDB that moves to disk, and in files."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def view(model: Model) -> Callable[[pl.DataFrame], pl.DataFrame]:
     """Return how the model sees features.
 
     Generic values are left out. A gender that the record does not tell is taken from its given name, where the model
-    knows that. Columns are added: for each feature with frequencies ``<feature>_surprise``, Int32 in 1/1000 bit, null
+    knows that. Columns are added: for each feature with frequencies its ``surprise``, Int32 in 1/1000 bit, null
     where the feature is; and ``only_source``, the record's data source where that has a party once.
     """
     specific = [without_generic(name, SCHEMA[name], values) for name, values in model.generic.items() if values]
@@ -131,9 +131,14 @@ def without_generic(name: str, dtype: pl.DataType, values: Iterable[str]) -> pl.
     return pl.when(~pl.col(name).is_in(known.implode())).then(pl.col(name)).alias(name)
 
 
+def surprise(feature: str) -> str:
+    """Name the column that tells how surprising the value of a feature is."""
+    return f"{feature}_surprise"
+
+
 def _surprise(name: str, table: Frequencies) -> pl.Expr:
     known = _looked_up(name, pl.Int32(), table.surprise)
-    return pl.when(pl.col(name).is_not_null()).then(known.fill_null(table.unseen)).alias(f"{name}_surprise")
+    return pl.when(pl.col(name).is_not_null()).then(known.fill_null(table.unseen)).alias(surprise(name))
 
 
 def _looked_up(name: str, dtype: pl.DataType, known: Mapping[str, str | int]) -> pl.Expr:

@@ -32,10 +32,10 @@ from numpy.typing import NDArray
 from foundation.errors import ConfigurationError
 from identity import blocking, clustering, linking
 from identity.comparison import COMPARISONS, Comparison, frequencies
-from identity.evidence import Evidence, evidence
+from identity.evidence import Evidence, Ints, evidence
 from identity.linking import Linked
 from identity.model import BIT, Model, Population
-from identity.records import database, registered, view
+from identity.records import database, registered, surprise, view
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -150,7 +150,7 @@ class Pairs:
                     unique_id_column_name="i",
                     comparisons=[_splink_comparison(one, self._population) for one in self._comparisons],
                     blocking_rules_to_generate_predictions=[block_on("keys", arrays_to_explode=["keys"])],
-                    additional_columns_to_retain=["only_source", *map(_surprise, self._surprises)],
+                    additional_columns_to_retain=["only_source", *map(surprise, self._surprises)],
                     probability_two_random_records_match=_probability(self._population.stranger_prior),
                     retain_matching_columns=True,  # the levels come with them
                 ),
@@ -165,7 +165,7 @@ class Pairs:
         left, right, weight = (found[name].cast(pl.Int64).to_numpy() for name in ("l", "r", "weight"))
         return clustering.Edges(left, right, weight, found["veto"].to_numpy())
 
-    def weigh(self, left: clustering.Ints, right: clustering.Ints) -> Evidence:
+    def weigh(self, left: Ints, right: Ints) -> Evidence:
         """Weigh the given pairs (``left`` < ``right``), whatever they prove."""
         pairs = self._spark.createDataFrame(pa.table({"i_l": left, "i_r": right}))
         sides = [self._records.toDF(*(f"{name}_{side}" for name in self._records.columns)) for side in "lr"]
@@ -176,7 +176,7 @@ class Pairs:
 
     def _told(self) -> list[str]:
         """Return the columns of pairs that their evidence needs beside levels."""
-        return ["i_l", "i_r", "only_source_l", "only_source_r", *(f"{_surprise(name)}_l" for name in self._surprises)]
+        return ["i_l", "i_r", "only_source_l", "only_source_r", *(f"{surprise(name)}_l" for name in self._surprises)]
 
     def _edges_of(self) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
         """Make what turns Splink's comparison vectors into edges, on a worker."""
@@ -206,7 +206,7 @@ class Pairs:
                 *(pairs[name].to_numpy().astype(np.int64) for name in ("i_l", "i_r")),
                 levels=levels,
                 surprises={
-                    name: pairs[f"{_surprise(name)}_l"].fill_null(0).to_numpy().astype(np.int64) for name in surprises
+                    name: pairs[f"{surprise(name)}_l"].fill_null(0).to_numpy().astype(np.int64) for name in surprises
                 },
                 veto=same_source.to_numpy(),
                 party_type=party_type,
@@ -331,10 +331,6 @@ def _evaluation(one: Comparison) -> Callable[..., pa.Array]:
 def _duckdb() -> duckdb.DuckDBPyConnection:
     """Return the DuckDB of a worker process, which has one core."""
     return duckdb.connect(config={"threads": 1})
-
-
-def _surprise(feature: str) -> str:
-    return f"{feature}_surprise"
 
 
 def _probability(weight: int) -> float:
