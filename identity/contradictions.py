@@ -12,13 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-import duckdb
 import polars as pl
 
 from identity import packing
 from identity.comparison import COMPARISONS, Comparison
 from identity.model import BIT, Model
-from identity.records import registered, view
+from identity.records import database, registered, view
 from identity.scoring import Record
 
 LASTING: Final = ("national_id", "registration", "birth_date", "gender")
@@ -125,8 +124,8 @@ def _pairs(records: pl.DataFrame, against: Against) -> pl.DataFrame:
         f" ELSE 0 END AS {comparison.name}"
         for comparison, weights in against.items()
     )
-    with duckdb.connect() as connection, registered(connection, record=records):
-        found = connection.sql(
+    with database() as connection, registered(connection, record=records):
+        contradicting = connection.sql(
             f"""
             WITH level AS (
                 SELECT l.record_no AS a, r.record_no AS b, l.entity_id, {levels}
@@ -136,11 +135,10 @@ def _pairs(records: pl.DataFrame, against: Against) -> pl.DataFrame:
             FROM weight WHERE {" + ".join(names)} < 0
             """  # noqa: S608
         )
-        pairs = pl.DataFrame(found.to_arrow_table())
+        pairs = pl.DataFrame(contradicting.to_arrow_table())
     most = pl.concat_list(names).list.arg_min()
-    return pairs.select(
-        "a", "b", "entity_id", comparison=pl.lit(pl.Series([names])).list.get(most), against=pl.sum_horizontal(names)
-    ).cast(dict(SCHEMA))  # type: ignore[arg-type]
+    found = pairs.with_columns(comparison=pl.lit(pl.Series([names])).list.get(most), against=pl.sum_horizontal(names))
+    return found.select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items())
 
 
 _left, _right = "l.{}".format, "r.{}".format

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from importlib import resources
 from types import MappingProxyType
+from typing import Any
 
 from pydantic import JsonValue
 
@@ -239,12 +240,12 @@ def _level_document(level: Level) -> dict[str, JsonValue]:
     }
 
 
-def _population(document: Mapping[str, Mapping[str, list[dict[str, float]]]]) -> Population:
+def _population(document: Mapping[str, Any]) -> Population:
     return Population(
-        stranger_prior=document["stranger_prior"],  # type: ignore[arg-type]
-        relative_prior=document["relative_prior"],  # type: ignore[arg-type]
+        stranger_prior=document["stranger_prior"],
+        relative_prior=document["relative_prior"],
         comparisons=MappingProxyType(
-            {name: tuple(Level(**level) for level in levels) for name, levels in document["comparisons"].items()}  # type: ignore[arg-type]
+            {name: tuple(Level(**level) for level in levels) for name, levels in document["comparisons"].items()}
         ),
     )
 

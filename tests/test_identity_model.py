@@ -63,6 +63,7 @@ def test_the_packaged_probabilities_are_distributions() -> None:
         "{}",
         '{"format": 2}',
         json.dumps(json.loads(PRIOR.to_json()) | {"format": 1}),
+        json.dumps(json.loads(PRIOR.to_json()) | {"feature_version": 1}),
         json.dumps(json.loads(PRIOR.to_json()) | {"populations": {}}),
     ],
 )
