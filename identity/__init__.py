@@ -4,10 +4,11 @@ A room of pure functions over Polars frames: what comes out depends on what goes
 batches or on time. Reads top to bottom:
 
 - ``features`` → ``blocking`` → ``comparison`` → ``model``: what records tell, which are compared, and what that proves;
-- ``counting``, ``training``, ``prior``: where a model comes from;
+- where a model comes from: ``prior``, or ``training``, which asks all records (``counting``, ``commonness``), then
+  samples of them (``sampling``, ``patterns``, ``expectation``), then people (``correction``);
 - ``evidence`` → ``clustering`` (over ``components``) → ``assignment``: what pairs prove, who is one, and by which id;
 - ``linking``, everything at once: ``records`` stand in files, ``pairs`` are weighed in DuckDB, or by ``spark``;
-- ``online``, a few changes: records in one text by ``packing``, pairs weighed in process by ``scoring``;
+- ``online``, a few changes: records in one text by ``packing``, their ``candidates``, pairs weighed by ``scoring``;
 - ``questions``, ``contradictions``, ``explanation`` (in the words of ``statements``), ``relations``: what people are
   asked and told;
 - ``evaluation``, ``calibration``: how good it is, by a truth and by what people decided;

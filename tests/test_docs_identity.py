@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import polars as pl
@@ -10,8 +11,20 @@ import pytest
 from documentation import DOCS, PROJECT, blocks, section, shell_commands, spans, tables
 from typer.testing import CliRunner
 
+import identity as room
 from foundation.settings import GenericSettings, load_settings
-from identity import blocking, calibration, clustering, counting, features, prior, questions, relations, sampling
+from identity import (
+    blocking,
+    calibration,
+    clustering,
+    counting,
+    features,
+    prior,
+    questions,
+    relations,
+    sampling,
+    training,
+)
 from identity.model import BIT, packaged_prior
 from sync import explain, resolve, steward
 from sync.cli import command_line
@@ -19,7 +32,9 @@ from sync.train import OUTGROWN, generic_features
 
 IDENTITY, STEWARDSHIP, OPERATING = (DOCS / f"{name}.md" for name in ("identity", "stewardship", "operating"))
 
-WORDS = {2: "twice", 5: "one fifth", 6: "six"}
+COMMON, COUNTED, LEARNED, RULES = (next((DOCS / "decisions").glob(f"00{number}-*.md")) for number in (13, 21, 22, 23))
+
+WORDS = {2: "twice", 5: "one fifth", 6: "six", 8: "eight", 12: "twelve", 16: "sixteen", 18: "Eighteen"}
 FIGURES = [
     (IDENTITY, f"on more than {counting.PEOPLE_SHARING} people"),
     (IDENTITY, f"A key that more than {blocking.AT_MOST} parties carried"),
@@ -33,6 +48,12 @@ FIGURES = [
     (IDENTITY, f"with fewer than {sampling.ENOUGH_RECORDS:,} records"),
     (IDENTITY, f"has {WORDS[len(prior.DUMMY_DATES)]} birth dates"),
     (IDENTITY, f"{packaged_prior().link_threshold // BIT} and {packaged_prior().review_threshold // BIT} bits"),
+    (COMMON, f"more than {WORDS[blocking.AT_MOST]} parties"),
+    (COMMON, f"{WORDS[blocking.OF_LITTLE]} where the key tells little"),
+    (COMMON, f"{WORDS[blocking.CEILING]} times as high"),
+    (COUNTED, f"{training.STRANGERS} records of a type"),
+    (LEARNED, f"about {sampling.PASS_PAIRS:,} pairs"),
+    (RULES, f"{WORDS[len(blocking.RULES['person'])]} are left"),
     (STEWARDSHIP, f"contacts of the last {steward.RECENT.days} days"),
     (STEWARDSHIP, f"beyond {relations.AT_MOST} people"),
     (STEWARDSHIP, f"that more than {relations.AT_MOST} customers share"),
@@ -84,6 +105,13 @@ def flat(text: str) -> str:
 @pytest.mark.parametrize(("page", "figure"), FIGURES, ids=lambda part: part.stem if isinstance(part, Path) else part)
 def test_figures_are_those_of_the_code(page: Path, figure: str) -> None:
     assert figure in flat(page.read_text())
+
+
+def test_the_room_names_each_of_its_modules_once() -> None:
+    assert room.__doc__ and room.__file__
+    named = re.findall(r"``(\w+)``", room.__doc__.partition("May import")[0])
+    modules = [path.stem for path in Path(room.__file__).parent.glob("*.py")]
+    assert sorted(named) == sorted({*modules} - {"__init__"})
 
 
 def test_settings_shown_are_read(tmp_path: Path) -> None:
