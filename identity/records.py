@@ -63,7 +63,7 @@ class Stored:
         """
         self._folder = folder
         self.per_tile = per_tile
-        self._mapped: list[pa.Table] = []
+        self._files: list[Path] = []
         self._waiting = pl.DataFrame()
         self.count = 0
 
@@ -72,7 +72,7 @@ class Stored:
         self.count += rows.height
         self._waiting = pl.concat([self._waiting, rows]) if self._waiting.height else rows
         while self._waiting.height >= self.per_tile:
-            self._mapped.append(self._written(self._waiting.head(self.per_tile)))
+            self._write(self._waiting.head(self.per_tile))
             self._waiting = self._waiting.slice(self.per_tile)
 
     def tiles(self, columns: list[str] | None = None) -> Iterator[pl.DataFrame]:
@@ -82,8 +82,9 @@ class Stored:
 
     def tile(self, place: int, columns: list[str] | None = None) -> pl.DataFrame:
         """Return columns of the records from ``place * per_tile`` on, as one piece of memory."""
-        if place < len(self._mapped):
-            table = self._mapped[place]
+        if place < len(self._files):
+            with pa.memory_map(str(self._files[place])) as file:  # Polars would copy it
+                table = pa.ipc.open_file(file).read_all()
             return pl.DataFrame(table.select(columns) if columns else table)
         self._waiting = self._waiting.rechunk()
         return self._waiting.select(columns) if columns else self._waiting
@@ -97,11 +98,10 @@ class Stored:
             parts.append(self.tile(place, columns)[numbers[low:high] - start])
         return pl.concat(parts, rechunk=True)
 
-    def _written(self, rows: pl.DataFrame) -> pa.Table:
-        """Write records to a file of one batch, of which every column is one piece; return it mapped."""
-        path = self._folder / f"{len(self._mapped):06}.arrow"
-        rows.rechunk().write_ipc(path, record_batch_size=rows.height)
-        return pa.ipc.open_file(pa.memory_map(str(path))).read_all()  # Polars would copy it
+    def _write(self, rows: pl.DataFrame) -> None:
+        """Write records to a file of one batch, of which every column is one piece."""
+        self._files.append(self._folder / f"{len(self._files):06}.arrow")
+        rows.rechunk().write_ipc(self._files[-1], record_batch_size=rows.height)
 
 
 def view(model: Model) -> Callable[[pl.DataFrame], pl.DataFrame]:
