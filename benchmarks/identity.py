@@ -15,9 +15,7 @@ clusters are exactly a true customer, and how many of the true customers are exa
 
 from __future__ import annotations
 
-import argparse
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,13 +27,11 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import landscapes
+from benchmarks import inputs, landscapes
 from benchmarks.measure import Argument, Measured, Side, Work, measure
-from benchmarks.report import Limit, conclude, most_memory
-from identity import features
+from benchmarks.report import Limit, command, conclude, most_memory, stops_at_failure
 from identity.evaluation import Scores, score
 from identity.linking import DECISION_SCHEMA, link
-from identity.model import Model
 
 RECORDS = 100_000
 PRECISION, F1, SPREAD = 0.997, 0.988, 0.003
@@ -44,7 +40,7 @@ GROWTH = 1.1
 GROWN = 1_000_000
 """Records from which on growth is held to its limit."""
 
-_FEATURES, _MODEL, _CLUSTERS = "features", "model.json", "clusters.parquet"
+_CLUSTERS = "clusters.parquet"
 
 
 def generated(folder: str, *, records: int, seed: int) -> Work:
@@ -59,49 +55,36 @@ def generated(folder: str, *, records: int, seed: int) -> Work:
 
 def featured(folder: str) -> Work:
     """Compute the features of all parties."""
-    target = Path(folder) / _FEATURES
+    parties, target = landscapes.parties(Path(folder)), Path(folder) / inputs.FEATURES
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir()
-
-    def work() -> int:
-        count = 0
-        for path in sorted((Path(folder) / landscapes.PARTIES).glob("*.parquet")):
-            made = features.compute(pl.read_parquet(path))
-            made.write_parquet(target / path.name)
-            count += made.height
-        return count
-
-    return work
+    return lambda: inputs.compute(parties, target)
 
 
 def trained(folder: str) -> Work:
     """Train a model."""
     from identity.training import train  # noqa: PLC0415 -- Splink takes seconds to import
 
+    records = Path(folder) / inputs.FEATURES
+
     def work() -> int:
-        model = train(Path(folder) / _FEATURES)
-        (Path(folder) / _MODEL).write_text(model.to_json(), encoding="ascii")
-        return _records(folder)
+        inputs.write_model(train(records), Path(folder) / inputs.MODEL)
+        return inputs.count(records)
 
     return work
 
 
 def linked(folder: str) -> Work:
     """Link everything: from features to clusters."""
-    model = Model.from_json((Path(folder) / _MODEL).read_text(encoding="ascii"))
+    model = inputs.read_model(Path(folder) / inputs.MODEL)
 
     def work() -> int:
-        frames = map(pl.read_parquet, sorted((Path(folder) / _FEATURES).glob("*.parquet")))
+        frames = inputs.frames(Path(folder) / inputs.FEATURES)
         clusters = link(frames, pl.DataFrame(schema=DECISION_SCHEMA), model).clusters
         clusters.write_parquet(Path(folder) / _CLUSTERS)
         return clusters.height
 
     return work
-
-
-def _records(folder: str) -> int:
-    count = pl.scan_parquet(Path(folder) / _FEATURES).select(pl.len()).collect().item()
-    return int(count)
 
 
 STEPS: Mapping[str, Callable[[str], Work]] = {"features": featured, "training": trained, "linking": linked}
@@ -144,7 +127,7 @@ class Growth:
 
 def main() -> int:
     """Measure landscapes, and print tables, or JSON, and whether the limits are met."""
-    parser = argparse.ArgumentParser(prog="benchmarks.identity", description=__doc__.partition("\n")[0])
+    parser = command("benchmarks.identity", __doc__)
     parser.add_argument(
         "--records",
         type=int,
@@ -154,15 +137,11 @@ def main() -> int:
     )
     parser.add_argument("--seed", type=int, default=1, help="another seed gives other people; default: 1")
     parser.add_argument("--folder", type=Path, metavar="FOLDER", help="keep everything there, and use it again")
-    parser.add_argument("--json", action="store_true", help="print JSON")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="voeg-bench-") as scratch:
+    wanted = sorted({*(asked.records or [RECORDS])})
+    with stops_at_failure(parser), tempfile.TemporaryDirectory(prefix="voeg-bench-") as scratch:
         folder = (asked.folder or Path(scratch)).resolve()
-        wanted = sorted({*(asked.records or [RECORDS])})
-        try:
-            sizes = [_measured(folder / str(records), records, asked.seed) for records in wanted]
-        except subprocess.CalledProcessError:
-            parser.exit(2, "a step failed, for the reason above; nothing was concluded\n")
+        sizes = [_measured(folder / str(records), records, asked.seed) for records in wanted]
     grown = list(growths(sizes))
     document = {
         "seed": asked.seed,

@@ -50,6 +50,11 @@ def make(folder: Path, *, records: int, seed: int = 1) -> None:
     mark.write_text(json.dumps(made) + "\n", encoding="ascii")
 
 
+def parties(folder: Path) -> list[Path]:
+    """Return the files of the parties of a landscape, in the order in which they were read."""
+    return sorted((folder / PARTIES).glob("*.parquet"))
+
+
 def _make(folder: Path, records: int, seed: int) -> None:
     # What reads a landscape takes seconds to import, and who measures what is there need not wait for it.
     from landscape.build import Landscape, build  # noqa: PLC0415
@@ -57,8 +62,8 @@ def _make(folder: Path, records: int, seed: int) -> None:
     from landscape.soap_service import serve  # noqa: PLC0415
     from sync.estate import open_estate  # noqa: PLC0415
 
-    estate, parties = folder / "estate", folder / PARTIES
-    for old in (estate, parties):
+    estate, target = folder / "estate", folder / PARTIES
+    for old in (estate, target):
         shutil.rmtree(old, ignore_errors=True)
         old.mkdir(parents=True)
     for name in ("conf", "mappings"):
@@ -66,9 +71,9 @@ def _make(folder: Path, records: int, seed: int) -> None:
     build(estate / FOLDER, Landscape(records=records, seed=seed))
     with serve(estate / FOLDER) as addresses, told_where(addresses):
         for number, some in enumerate(_pieces(_read(open_estate(estate)))):
-            some.write_parquet(parties / f"{number:05}.parquet")
+            some.write_parquet(target / f"{number:05}.parquet")
     known = pl.scan_parquet(estate / FOLDER / "truth" / "records.parquet").drop_nulls("person_id")
-    read = pl.scan_parquet(parties).select("record_no", *_KEYS)
+    read = pl.scan_parquet(target).select("record_no", *_KEYS)
     read.join(known, on=_KEYS).select("record_no", cluster="person_id").sink_parquet(folder / TRUTH)
     shutil.rmtree(estate)
 

@@ -1,12 +1,11 @@
 """Linking everything, beside what Splink takes for it with the same blocking keys and comparisons.
 
-``python -m benchmarks.linking FOLDER --model FILE`` links the features (Parquet files) in a folder, once and from
-prepared records: for estates of millions.
+``python -m benchmarks.linking FOLDER`` links the persons of whom a folder has the features (Parquet files), once and
+from prepared records: for estates of millions. What is prepared is not counted, but for memory.
 """
 
 from __future__ import annotations
 
-import argparse
 import logging
 import sys
 from collections.abc import Callable, Iterator
@@ -17,15 +16,14 @@ import polars as pl
 from splink import DuckDBAPI, Linker, SettingsCreator, block_on
 from splink.comparison_library import CustomComparison
 
-from benchmarks import landscapes
+from benchmarks import inputs, landscapes
 from benchmarks.measure import Comparison, Side, Work, compare
 from benchmarks.peer import splink_comparison
-from benchmarks.report import Limit, comparisons, conclude, most_memory
-from identity import blocking, comparison, features
+from benchmarks.report import Limit, command, comparisons, conclude, most_memory, stops_at_failure
+from identity import blocking, comparison
 from identity.linking import DECISION_SCHEMA, gathered
-from identity.model import Model, Population
+from identity.model import Population
 from identity.records import create_records, database
-from identity.training import train
 
 RECORDS = 100_000
 NO_DECISIONS = pl.DataFrame(schema=DECISION_SCHEMA)
@@ -35,12 +33,11 @@ MOST_LIKELY = 0.999999
 
 def run(folder: Path) -> Iterator[Comparison]:
     """Link the customers of a landscape."""
-    frames, artefact = folder / "features", folder / "model.json"
+    frames = folder / inputs.FEATURES
     landscapes.make(folder, records=RECORDS)
     frames.mkdir()
-    for path in (folder / landscapes.PARTIES).glob("*.parquet"):
-        features.compute(pl.read_parquet(path)).write_parquet(frames / path.name)
-    artefact.write_text(train(frames).to_json(), encoding="ascii")
+    inputs.compute(landscapes.parties(folder), frames)
+    artefact = inputs.model_file(frames)
     yield compared("prepared records", prepared, frames, artefact, rounds=2)
     yield compared("features", whole, frames, artefact, rounds=2)
 
@@ -62,7 +59,7 @@ def compared(
 def prepared(frames: str, artefact: str) -> Work:
     """Make candidates, weigh them and cluster; features and blocking keys are there."""
     stack = ExitStack()
-    records = stack.enter_context(gathered(_persons(Path(frames)), _model(artefact)))
+    records = stack.enter_context(gathered(_persons(Path(frames)), inputs.read_model(artefact)))
 
     def work() -> int:
         with stack:
@@ -73,7 +70,7 @@ def prepared(frames: str, artefact: str) -> Work:
 
 def whole(frames: str, artefact: str) -> Work:
     """Take features in, make blocking keys, and do everything that follows."""
-    model = _model(artefact)
+    model = inputs.read_model(artefact)
 
     def work() -> int:
         with gathered(_persons(Path(frames)), model) as records:
@@ -85,7 +82,7 @@ def whole(frames: str, artefact: str) -> Work:
 def splink(frames: str, artefact: str) -> Work:
     """Predict from the review threshold on, and cluster from the link threshold on; the blocking keys are there."""
     logging.getLogger("splink").setLevel(logging.CRITICAL)
-    model = _model(artefact)
+    model = inputs.read_model(artefact)
     population = model.populations["person"]
     stack = ExitStack()
     connection = stack.enter_context(database())
@@ -142,26 +139,20 @@ def _known(one: comparison.Comparison, population: Population) -> CustomComparis
 
 
 def _persons(frames: Path) -> Iterator[pl.DataFrame]:
-    for path in sorted(frames.glob("*.parquet")):
-        yield pl.read_parquet(path).filter(pl.col("party_type") == "person")
-
-
-def _model(artefact: str) -> Model:
-    return Model.from_json(Path(artefact).read_text(encoding="ascii"))
+    for frame in inputs.frames(frames):
+        yield frame.filter(pl.col("party_type") == "person")
 
 
 def main() -> int:
     """Link the features of a folder, and print a table, or JSON, and whether the limits are met."""
-    parser = argparse.ArgumentParser(prog="benchmarks.linking", description=__doc__)
-    parser.add_argument("frames", type=Path, metavar="FOLDER", help="with Parquet files of features")
-    parser.add_argument(
-        "--model", type=Path, required=True, metavar="FILE", help="a model; trained and kept there if there is none"
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser = command("benchmarks.linking", __doc__)
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="Parquet files of features")
+    inputs.add_model(parser)
     asked = parser.parse_args()
-    if not asked.model.exists():
-        asked.model.write_text(train(asked.frames).to_json(), encoding="ascii")
-    found = compared("prepared records", prepared, asked.frames, asked.model, rounds=1)
+    folder = asked.folder.resolve()
+    with stops_at_failure(parser):
+        artefact = inputs.model_file(folder, asked.model).resolve()
+        found = compared("prepared records", prepared, folder, artefact, rounds=1)
     spent = found.stage.cpu_seconds / found.floor.cpu_seconds
     limits = [
         Limit(figure="linking: CPU-seconds for one of Splink's", found=spent, relation="<=", bound=1.3),

@@ -3,19 +3,19 @@
 ``python -m benchmarks.matching STORE-URL`` asks a store that was resolved how long a single change takes it, and a
 batch of changes: the customers and the model are its own, and what is written is rolled back. With
 ``--features FOLDER`` an empty store is filled first, with the customers of whom the folder has the features (Parquet
-files) and a model trained on them; that store is there to be measured, so what is written stays.
+files) and a model; that store is there to be measured, so what is written stays.
 
 Half of the changes are customers whose phone, e-mail or address changed, half are new records of such customers.
 """
 
 from __future__ import annotations
 
-import argparse
 import random
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -26,9 +26,10 @@ import polars as pl
 from rich.table import Table
 from sqlalchemy import Connection, func, select
 
-from benchmarks import parties
+from benchmarks import inputs, parties
 from benchmarks.measure import Absent, Argument, Comparison, Side, Work, compare
-from benchmarks.report import Limit, conclude
+from benchmarks.report import Limit, command, conclude, stops_at_failure
+from foundation.errors import StoreError
 from identity import blocking, commonness, features
 from identity.linking import DECISION_SCHEMA, gathered, link
 from identity.model import Model, packaged_prior
@@ -56,7 +57,7 @@ class _RolledBack(Exception):
 
 def run(folder: Path) -> Iterator[Comparison | Absent]:
     """Fill a store with customers that are in two systems, then change some of them."""
-    file, frame, artefact = folder / "bench.db", folder / "features.parquet", folder / "model.json"
+    file, frame, artefact = folder / "bench.db", folder / "features.parquet", folder / inputs.MODEL
     _fill(file, frame, artefact)
     everything = Side(prepare="benchmarks.matching:in_bulk", arguments={"frame": str(frame), "artefact": str(artefact)})
     for what, size in ((f"{BATCH} at a time", BATCH), ("one at a time", 1)):
@@ -71,7 +72,7 @@ def run(folder: Path) -> Iterator[Comparison | Absent]:
 
 def in_bulk(frame: str, artefact: str) -> Work:
     """Link everything anew."""
-    read, model = pl.read_parquet(frame), _model(artefact)
+    read, model = pl.read_parquet(frame), inputs.read_model(artefact)
 
     def work() -> int:
         link(read, pl.DataFrame(schema=DECISION_SCHEMA), model)
@@ -82,7 +83,7 @@ def in_bulk(frame: str, artefact: str) -> Work:
 
 def online(file: str, artefact: str, *, size: int) -> Work:
     """Find, score, decide and write, each batch in a transaction of its own."""
-    model = _model(artefact)
+    model = inputs.read_model(artefact)
     store = open_store(f"sqlite:///{file}")
     changes = _changes(store, CHANGES)
 
@@ -92,10 +93,6 @@ def online(file: str, artefact: str, *, size: int) -> Work:
         return len(changes)
 
     return work
-
-
-def _model(artefact: str) -> Model:
-    return Model.from_json(Path(artefact).read_text(encoding="ascii"))
 
 
 def _matched(store: Store, model: Model, changes: list[Change], *, keep: bool = False) -> Matched | Pending:
@@ -148,7 +145,7 @@ def _fill(file: Path, frame: Path, artefact: Path) -> None:
     computed = features.compute(both.with_columns(record_no=pl.int_range(1, pl.len() + 1, dtype=pl.Int64)))
     computed.write_parquet(frame)
     model = _knowing_common_keys(computed)
-    artefact.write_text(model.to_json(), encoding="ascii")
+    inputs.write_model(model, artefact)
     store = open_store(f"sqlite:///{file}")
     store.migrate()
     _keep(store, [computed], model)
@@ -178,17 +175,34 @@ def _knowing_common_keys(computed: pl.DataFrame) -> Model:
     return replace(packaged_prior(), common_keys=frozenset(common.values()))
 
 
-def _trained(store: Store, folder: Path) -> None:
-    """Fill an empty store with the customers of whom a folder has the features, and train a model on them."""
-    from identity.training import train  # noqa: PLC0415 -- Splink takes seconds to import
+def _filled(store: Store, folder: Path, model: Model) -> None:
+    """Fill an empty store with the customers of whom a folder has the features, linked by a model.
 
+    Raises:
+        StoreError: it is not empty.
+    """
     store.migrate()
     with store.read() as connection:
         if connection.scalar(select(feature.c.record_no).limit(1)) is not None:
-            raise SystemExit("the store holds records already: name an empty one to fill")
-    model = train(folder)
+            raise StoreError("the store holds records already", remedy="name an empty one to fill")
     models.activate(store, model.version, model.to_json(), actor="benchmark", now=datetime.now(UTC))
-    _keep(store, map(pl.read_parquet, sorted(folder.glob("*.parquet"))), model)
+    _keep(store, inputs.frames(folder), model)
+
+
+def main() -> int:
+    """Measure changes in a store, and print a table, or JSON, and whether the limits are met."""
+    parser = command("benchmarks.matching", __doc__)
+    parser.add_argument("store", metavar="STORE-URL", help="a store that was resolved, or is to be filled")
+    parser.add_argument("--features", type=Path, metavar="FOLDER", help="Parquet files of features to fill it with")
+    inputs.add_model(parser)
+    parser.add_argument("--changes", type=int, default=6_000, metavar="N", help="to match; default: 6,000")
+    asked = parser.parse_args()
+    if asked.model and not asked.features:
+        parser.error("--model goes with --features: a store that was resolved has its own")
+    with stops_at_failure(parser), closing(open_store(asked.store)) as store:
+        if asked.features:
+            _filled(store, asked.features, inputs.read_model(inputs.model_file(asked.features, asked.model)))
+        return _measured(store, asked.changes, keep=bool(asked.features), as_json=asked.json)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,7 +241,7 @@ def _measured(store: Store, count: int, *, keep: bool, as_json: bool) -> int:
     ]
     table = Table(title=f"Changes among {size:,} records: read, found, scored, decided, written")
     for heading in ("", "clock", "p50 ms", "p99 ms", "records/s"):
-        table.add_column(heading, justify="right" if heading[-1:] == "s" else "left")
+        table.add_column(heading, justify="left" if heading in ("", "clock") else "right")
     for each in took:
         table.add_row(each.what, each.clock, f"{each.p50:.2f}", f"{each.p99:.2f}", f"{each.rate:,.0f}")
     document = {"among": size, "took": [asdict(each) for each in took]}
@@ -275,15 +289,4 @@ def _timed(work: Callable[[Piece], None], pieces: Iterable[Piece]) -> tuple[list
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="benchmarks.matching", description=__doc__)
-    parser.add_argument("store", help="URL of a store that was resolved, or is to be filled")
-    parser.add_argument("--features", type=Path, metavar="FOLDER", help="of Parquet files to fill it with")
-    parser.add_argument("--changes", type=int, default=6_000)
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    wanted = parser.parse_args()
-    opened = open_store(wanted.store)
-    if wanted.features:
-        _trained(opened, wanted.features)
-    exit_code = _measured(opened, wanted.changes, keep=bool(wanted.features), as_json=wanted.json)
-    opened.close()
-    sys.exit(exit_code)
+    sys.exit(main())

@@ -1,4 +1,4 @@
-"""Invented customers, made column-wise from the row number: what landing and look-up are measured with."""
+"""Invented customers, made column-wise from the row number, for stages that care little what they are called."""
 
 from __future__ import annotations
 

@@ -8,6 +8,8 @@ from splink.comparison_library import CustomComparison
 
 from identity.comparison import Comparison
 
+_left, _right = '"{}_l"'.format, '"{}_r"'.format
+
 
 def splink_comparison(one: Comparison, *, m: Iterable[float] = (), u: Iterable[float] = ()) -> CustomComparison:
     """Return a comparison as Splink takes it, with the same levels in the same order.
@@ -31,6 +33,3 @@ def splink_comparison(one: Comparison, *, m: Iterable[float] = (), u: Iterable[f
             for level in one.levels
         ],
     )
-
-
-_left, _right = '"{}_l"'.format, '"{}_r"'.format

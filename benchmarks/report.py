@@ -1,13 +1,19 @@
-"""What every benchmark ends with: tables for people or JSON for machines, and its limits, met or missed."""
+"""What every benchmark has in common: its command line, tables for people or JSON for machines, limits met or missed.
+
+The exit code is 0 where all limits are met, 1 where one is missed, and 2 where nothing could be measured.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 import operator
 import os
 import platform
+import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -15,6 +21,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 
 from benchmarks.measure import Absent, Comparison, Counted
+from foundation.errors import VoegError
 
 CLOCKS: tuple[Counted, ...] = ("cpu_seconds", "seconds")
 
@@ -47,6 +54,29 @@ def most_memory(figure: str, megabytes: float) -> Limit:
     return Limit(figure=figure, found=megabytes, relation="<", bound=5_000, unit="MB")
 
 
+def command(module: str, told: str | None) -> argparse.ArgumentParser:
+    """Return the parser of a benchmark's own command, which every benchmark can print JSON by.
+
+    Args:
+        module: as ``python -m`` takes it.
+        told: its docstring, of which people are shown the first line.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=(told or "").partition("\n")[0])
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    return parser
+
+
+@contextmanager
+def stops_at_failure(parser: argparse.ArgumentParser) -> Iterator[None]:
+    """End with exit code 2 where the work of the block fails, which is no missed limit."""
+    try:
+        yield
+    except subprocess.CalledProcessError:
+        parser.exit(2, "a step failed, for the reason above; nothing was concluded\n")
+    except VoegError as error:
+        parser.exit(2, f"{error}\nnothing was concluded\n")
+
+
 def conclude(
     document: Mapping[str, object], shown: Iterable[RenderableType], limits: Sequence[Limit] = (), *, as_json: bool
 ) -> int:
@@ -76,8 +106,8 @@ def _machine() -> dict[str, object]:
 
 def _limits(limits: Sequence[Limit]) -> Table:
     table = Table(title="Limits")
-    for heading, justify in (("", "left"), ("found", "right"), ("limit", "right"), ("", "left")):
-        table.add_column(heading, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    for heading in ("", "found", "limit", ""):
+        table.add_column(heading, justify="right" if heading else "left", no_wrap=True)
     for limit in limits:
         bound = f"{limit.relation} {_number(limit.bound)} {limit.unit}".rstrip()
         table.add_row(limit.figure, _number(limit.found), bound, "met" if limit.met else "[bold red]missed[/]")

@@ -14,12 +14,11 @@ begins with the features as they are in files and ends with the whole model: gen
 keys, relatives and priors too, which Splink has no counterpart of. Splink may take all memory that there is.
 
 ``python -m benchmarks.training FOLDER …`` measures both once, each in a process of its own, on features of one's own:
-folders of Parquet files. Splink is stopped after ``--limit`` seconds; then what it had done is told.
+folders of Parquet files. Splink is stopped after ``--timeout`` seconds; then what it had done is told.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
@@ -39,12 +38,13 @@ from rich.table import Table
 from splink import DuckDBAPI, Linker, SettingsCreator
 from splink.internals.exceptions import SplinkException
 
-from benchmarks import parties
+from benchmarks import inputs, parties
 from benchmarks.measure import Absent, Comparison, Measured, Side, Work, compare, measure
 from benchmarks.peer import splink_comparison
-from benchmarks.report import Limit, conclude
+from benchmarks.report import Limit, command, conclude, stops_at_failure
 from identity import features, training
 from identity.comparison import COMPARISONS, frequencies
+from identity.comparison import Comparison as Compared
 from identity.counting import ENOUGH_VALUES
 from identity.expectation import quiet
 from identity.model import packaged_prior
@@ -74,7 +74,7 @@ RECALL = 0.7
 
 def run(folder: Path) -> Iterator[Comparison | Absent]:
     """Make customers that are in two systems, and train on them."""
-    records = folder / "features"
+    records = folder / inputs.FEATURES
     records.mkdir()
     _make(records)
     ours, splink = _sides(records, folder / "steps.json")
@@ -91,7 +91,7 @@ def _sides(records: Path, steps: Path) -> tuple[Side, Side]:
 
 def stage(folder: str) -> Work:
     """Train from files."""
-    records = _records(folder)
+    records = inputs.count(Path(folder))
 
     def work() -> int:
         training.train(Path(folder))
@@ -107,7 +107,7 @@ def floor(folder: str, steps: str) -> Work:
         folder: with the features.
         steps: file that keeps the CPU-seconds of each step that is done.
     """
-    records = _records(folder)
+    records = inputs.count(Path(folder))
     open_databases = ExitStack()
     tables = {}
     for party_type in COMPARISONS:
@@ -131,11 +131,6 @@ def floor(folder: str, steps: str) -> Work:
     return work
 
 
-def _records(folder: str) -> int:
-    count = pl.scan_parquet(f"{folder}/*.parquet").select(pl.len()).collect().item()
-    return int(count)
-
-
 def _create_table(connection: duckdb.DuckDBPyConnection, folder: Path, party_type: str) -> int:
     """Make the table ``record`` of the records of a party type as linking compares them; returns how many there are."""
     connection.execute("RESET memory_limit")
@@ -155,7 +150,7 @@ def _create_table(connection: duckdb.DuckDBPyConnection, folder: Path, party_typ
 def _by_splink(
     connection: duckdb.DuckDBPyConnection, party_type: str, timed: Callable[[str, Callable[[], object]], None]
 ) -> None:
-    compared = [one for one in COMPARISONS[party_type] if _telling(connection, one.name, party_type) >= ENOUGH_VALUES]
+    compared = [one for one in COMPARISONS[party_type] if _telling(connection, one) >= ENOUGH_VALUES]
     with quiet():
         linker = Linker(
             DuckDBAPI(connection=connection).register("record"),
@@ -185,15 +180,11 @@ def _learn(linker: Linker, rule: str) -> None:
         linker.training.estimate_parameters_using_expectation_maximisation(rule)
 
 
-def _telling(connection: duckdb.DuckDBPyConnection, name: str, party_type: str) -> int:
+def _telling(connection: duckdb.DuckDBPyConnection, one: Compared) -> int:
     """Return how many records tell what a comparison needs."""
-    [one] = [one for one in COMPARISONS[party_type] if one.name == name]
     missing = ", ".join(str(number) for number, level in enumerate(one.levels) if level.missing)
-    return _count(connection, f"{one.sql(str, str)} NOT IN ({missing})")
-
-
-def _count(connection: duckdb.DuckDBPyConnection, condition: str) -> int:
-    [(count,)] = connection.sql(f"SELECT count(*) FROM record WHERE {condition}").fetchall()
+    told = connection.sql(f"SELECT count(*) FROM record WHERE {one.sql(str, str)} NOT IN ({missing})")
+    [(count,)] = told.fetchall()
     return int(count)
 
 
@@ -208,17 +199,14 @@ def _make(folder: Path) -> None:
         features.compute(named).write_parquet(folder / f"{source}.parquet")
 
 
-# --- on one's own features -------------------------------------------------------------------------------------
-
-
 def main() -> int:
     """Measure on features of one's own, and print a table, or JSON, and whether the limit is met."""
-    parser = argparse.ArgumentParser(prog="benchmarks.training", description=__doc__)
+    parser = command("benchmarks.training", __doc__)
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="Parquet files of features")
-    parser.add_argument("--limit", type=int, default=1200, metavar="SECONDS", help="after which Splink is stopped")
-    parser.add_argument("--json", action="store_true", help="print JSON, with the steps of Splink")
+    parser.add_argument("--timeout", type=int, default=1200, metavar="SECONDS", help="after which Splink is stopped")
     asked = parser.parse_args()
-    found = [_beside(folder.resolve(), asked.limit) for folder in asked.folders]
+    with stops_at_failure(parser):
+        found = [_beside(folder.resolve(), asked.timeout) for folder in asked.folders]
     limits = [
         Limit(
             figure=f"training {one.ours.units:,} records: CPU-seconds for one of Splink's",
@@ -242,16 +230,21 @@ class Beside:
     steps: Mapping[str, float]  # of Splink, as far as it came: CPU-seconds
 
     @property
+    def of_splink(self) -> float:
+        """CPU-seconds of Splink; of the steps that it had done, where it was stopped."""
+        return self.splink.cpu_seconds if self.splink else sum(self.steps.values())
+
+    @property
     def share(self) -> float:
-        """CPU-seconds of ours for one of Splink's: of those that it had spent, where it was stopped."""
-        return self.ours.cpu_seconds / (self.splink.cpu_seconds if self.splink else sum(self.steps.values()))
+        """CPU-seconds of ours for one of Splink's."""
+        return self.ours.cpu_seconds / self.of_splink
 
     def as_json(self) -> dict[str, object]:
         """Return everything that was measured, with the share."""
         return asdict(self) | {"share": self.share}
 
 
-def _beside(folder: Path, limit: int) -> Beside:
+def _beside(folder: Path, timeout: int) -> Beside:
     with TemporaryDirectory(prefix="voeg-bench-") as scratch:
         steps = Path(scratch) / "steps.json"
         steps.write_text("{}", encoding="ascii")
@@ -259,7 +252,7 @@ def _beside(folder: Path, limit: int) -> Beside:
         ours = measure(stage_side)
         splink = None
         with suppress(subprocess.TimeoutExpired):
-            splink = measure(floor_side, limit=limit)
+            splink = measure(floor_side, timeout=timeout)
         return Beside(folder=str(folder), ours=ours, splink=splink, steps=json.loads(steps.read_text(encoding="ascii")))
 
 
@@ -268,12 +261,11 @@ def _table(found: Sequence[Beside]) -> Table:
     for heading in ("records", "ours", "Splink's default", "share", "of that u and m", "share", "MB", "Splink's MB"):
         table.add_column(heading, justify="right")
     for one in found:
-        whole = one.splink.cpu_seconds if one.splink else sum(one.steps.values())
-        learned = sum(spent for step, spent in one.steps.items() if step[0] in "um")
+        learned = sum(spent for step, spent in one.steps.items() if step == "u" or step.startswith("m by "))
         table.add_row(
             f"{one.ours.units:,}",
             f"{one.ours.cpu_seconds:.1f}",
-            f"{whole:.1f}" if one.splink else f"stopped after {whole:.1f}",
+            f"{one.of_splink:.1f}" if one.splink else f"stopped after {one.of_splink:.1f}",
             f"{one.share:.2f}",
             f"{learned:.1f}",
             f"{one.ours.cpu_seconds / learned:.2f}" if learned else "",

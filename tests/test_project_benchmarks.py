@@ -256,6 +256,9 @@ def test_the_commands_of_the_page_measure_and_conclude(tmp_path: Path, odbc_sqli
         assert answer.stdout.count("Limits") == 1, (words, answer.stderr)
         assert answer.returncode == (1 if "missed" in answer.stdout else 0)
         said[words[2]] = answer.stdout
+    refused = run(words)  # the store of the last one is no longer empty
+    assert refused.returncode == 2
+    assert "name an empty one" in refused.stderr and "nothing was concluded" in refused.stderr
     [promised] = tables(section(PAGE, "Where the figures come from"))
     assert {spans(row[2])[0] for row in promised.rows} == set(said)
     grown = f"<= {5 * identity.GROWTH:g} times"  # from a million on
