@@ -13,6 +13,7 @@ import re
 import shlex
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import ModuleType
@@ -25,11 +26,12 @@ from busy import burn
 from documentation import DOCS, PROJECT, blocks, section, spans, tables
 
 from adapters.mainframe.source import Source
-from benchmarks import customers, identity, landscapes, mainframe, mapping
+from benchmarks import customers, identity, landscapes, mainframe, mapping, matching
 from benchmarks.mainframe import File
 from benchmarks.measure import Absent, Measured, Side, compare, measure
 from benchmarks.report import Limit, Relation, conclude
 from identity.evaluation import score
+from store.engine import open as open_store
 
 
 @pytest.fixture(autouse=True)
@@ -276,6 +278,19 @@ def test_the_commands_of_the_page_measure_and_conclude(tmp_path: Path, odbc_sqli
     assert found["records"] == clusters.height
     assert f"{found['scores']['f1']:.4f}" in said["benchmarks.identity"]
     assert set(found["steps"]) == {"features", "training", "linking"}
+
+
+def test_a_store_without_records_is_not_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"sqlite:///{tmp_path}/empty.db"
+    with closing(open_store(url)) as store:
+        store.migrate()
+    monkeypatch.setattr(sys, "argv", ["matching", url])
+    with pytest.raises(SystemExit) as ended:
+        matching.main()
+    assert ended.value.code == 2
+    assert "among its 0 records" in capsys.readouterr().err
 
 
 def test_a_step_that_fails_is_told_apart_from_a_missed_limit(
