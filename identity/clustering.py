@@ -58,10 +58,6 @@ class Edges:
         """Return the chosen pairs."""
         return Edges(self.left[chosen], self.right[chosen], self.weight[chosen], self.veto[chosen])
 
-    def pairs(self) -> list[Pair]:
-        """Return the pairs without their weight."""
-        return list(zip(self.left.tolist(), self.right.tolist(), strict=True))
-
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
@@ -69,15 +65,6 @@ class Decisions:
 
     must_link: Sequence[Pair] = ()
     never_link: Sequence[Pair] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Partition:
-    """Clusters, and the pairs that would have linked but were kept apart."""
-
-    label: Ints  # of every record: the smallest record number of its cluster
-    refused: Edges
-    reasons: list[str]  # per refused pair: never_link, veto, size (the component was too large), contradiction
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +80,7 @@ Weigh = Callable[[Ints, Ints], Evidence]
 """Weighs pairs (``left`` < ``right``) whatever they prove; gives each once, in any order."""
 
 
-def partition(*, nodes: int, edges: Edges, decisions: Decisions, threshold: int, weigh: Weigh) -> Partition:
+def partition(*, nodes: int, edges: Edges, decisions: Decisions, threshold: int, weigh: Weigh) -> Ints:
     """Cut the records 0 … ``nodes`` - 1 into clusters.
 
     Args:
@@ -103,9 +90,12 @@ def partition(*, nodes: int, edges: Edges, decisions: Decisions, threshold: int,
         decisions: hard constraints; a never-link beats a must-link.
         threshold: weight from which pairs link, and clusters join.
         weigh: weighs the pairs inside a component.
+
+    Returns:
+        Of every record the smallest record of its cluster.
     """
-    linking = edges.where(edges.weight >= threshold)
-    pieces = _pieces(nodes, linking.where(~linking.veto), _columns(decisions.must_link), threshold)
+    links = edges.where((edges.weight >= threshold) & ~edges.veto)
+    pieces = _pieces(nodes, links, _columns(decisions.must_link), threshold)
     final = pieces.copy()
     pinned = _pinned(nodes, decisions)
     decided = np.zeros(nodes, dtype=bool)
@@ -117,8 +107,7 @@ def partition(*, nodes: int, edges: Edges, decisions: Decisions, threshold: int,
         grown = _Clusters(members, evidence, pinned, decisions.never_link)
         grown.join_best(threshold)
         final[members] = np.take_along_axis(members, grown.name, axis=1)
-    refused = linking.where(final[linking.left] != final[linking.right])
-    return Partition(label=final, refused=refused, reasons=_reasons(refused, decisions, pieces))
+    return final
 
 
 def joins(*, nodes: int, decisions: Decisions, weigh: Weigh) -> list[Join]:
@@ -154,15 +143,6 @@ def crowded(links: pl.DataFrame) -> pl.Series:
     numbers = pl.concat([links["a"], links["b"]]).unique().sort()
     left, right = (numbers.search_sorted(links[side]).to_numpy().astype(np.int64) for side in ("a", "b"))
     return numbers.filter(pl.Series(_sizes(components.label(numbers.len(), left, right)) > LARGE, dtype=pl.Boolean))
-
-
-def _reasons(refused: Edges, decisions: Decisions, pieces: Ints) -> list[str]:
-    never = set(decisions.never_link)
-    cut = pieces[refused.left] != pieces[refused.right]
-    return [
-        "never_link" if pair in never else "veto" if veto else "size" if size else "contradiction"
-        for pair, veto, size in zip(refused.pairs(), refused.veto.tolist(), cut.tolist(), strict=True)
-    ]
 
 
 def _columns(pairs: Sequence[Pair]) -> Ints:
@@ -218,7 +198,7 @@ def _doubtful(pieces: Ints, decided: Bools, agreeing: Ints, weigh: Weigh) -> Ite
 
     Records of which all pairs are known to agree, and that nobody decided on, need no second look.
 
-    Returns:
+    Yields:
         Records (piece, place), sorted in each; and evidence of the pairs of the first piece, sorted, of the second …
     """
     members, starts, sizes = _grouped(pieces)

@@ -440,7 +440,7 @@ class Assembly:
     def groups(self, threshold: int) -> frozenset[frozenset[int]]:
         """Return which records are one at a link threshold, by their places."""
         if threshold not in self._groups:
-            found = clustering.partition(
+            name_of = clustering.partition(
                 nodes=len(self._records),
                 edges=self._edges,
                 decisions=self._decisions,
@@ -448,7 +448,7 @@ class Assembly:
                 weigh=self._weigh,
             )
             together: dict[int, set[int]] = {}
-            for place, name in enumerate(found.label.tolist()):
+            for place, name in enumerate(name_of.tolist()):
                 together.setdefault(name, set()).add(place)
             self._groups[threshold] = frozenset(frozenset(group) for group in together.values())
         return self._groups[threshold]

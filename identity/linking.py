@@ -32,7 +32,6 @@ NEVER_LINK: Final = "never_link"
 
 EDGE_SCHEMA = pl.Schema({"a": pl.Int64, "b": pl.Int64, "weight": pl.Int32, "veto": pl.Boolean})
 CLUSTER_SCHEMA = pl.Schema({"record_no": pl.Int64, "cluster": pl.Int64, "key": pl.UInt64})
-CONFLICT_SCHEMA = pl.Schema({"a": pl.Int64, "b": pl.Int64, "weight": pl.Int32, "reason": pl.String})
 DECISION_SCHEMA = pl.Schema({"a": pl.Int64, "b": pl.Int64, "kind": pl.String})
 
 ROWS: Final = 250_000
@@ -43,11 +42,10 @@ TILE: Final = 500_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Linked:
-    """Which records are one party, and what speaks for and against it."""
+    """Which records are one party, and the pairs that it follows from."""
 
     edges: pl.DataFrame  # EDGE_SCHEMA, weight in 1/1000 bit: pairs from the review threshold on, a's key the smaller
     clusters: pl.DataFrame  # CLUSTER_SCHEMA: every record once; a cluster is named by its record of smallest key
-    conflicts: pl.DataFrame  # CONFLICT_SCHEMA: pairs that would link but were kept apart, and why; heaviest first
 
 
 class Weigher(Protocol):
@@ -136,13 +134,12 @@ class Gathered:
 
     def link(self, decisions: pl.DataFrame) -> Linked:
         """Link what was gathered; see ``linking.link``."""
-        parts, indexes = [], []
-        for party_type, records in self._of_type.items():
+        parts = []
+        for records in self._of_type.values():
             ordered = records.numbers().sort("key", "record_no")
-            indexes.append(_index(ordered, party_type))
             if not ordered.is_empty():
                 parts.append(_link_population(ordered, records.pairs(), decisions, self._model))
-        return _together(parts, _crossed_decisions(pl.concat(indexes), decisions))
+        return _together(parts)
 
     def pairs(self, party_type: str) -> Pairs:
         """Return the pairs of the records of a party type."""
@@ -223,21 +220,19 @@ def _link_by(
     """Link with pairs weighed elsewhere."""
     frames = [features] if isinstance(features, pl.DataFrame) else list(features)
     ordered = pl.concat(frames).sort("key", "record_no")
-    parts, indexes = [], []
+    parts = []
     for party_type in COMPARISONS:
         some = ordered.filter(pl.col("party_type") == party_type)
-        indexes.append(_index(some, party_type))
         if not some.is_empty():
             numbered = some.with_row_index("i").with_columns(pl.col("i").cast(pl.Int32))
             parts.append(_link_population(some, engine(numbered, party_type), decisions, model))
-    return _together(parts, _crossed_decisions(pl.concat(indexes), decisions))
+    return _together(parts)
 
 
-def _together(parts: list[Linked], crossed: pl.DataFrame) -> Linked:
+def _together(parts: list[Linked]) -> Linked:
     return Linked(
         edges=pl.concat([pl.DataFrame(schema=EDGE_SCHEMA), *(part.edges for part in parts)]),
         clusters=pl.concat([pl.DataFrame(schema=CLUSTER_SCHEMA), *(part.clusters for part in parts)]),
-        conflicts=pl.concat([crossed, *(part.conflicts for part in parts)]),
     )
 
 
@@ -245,21 +240,19 @@ def _link_population(records: pl.DataFrame, pairs: Weigher, decisions: pl.DataFr
     """Link the records (``record_no``, ``key``) of one party type; they come in the order of their keys."""
     record_no = records["record_no"].to_numpy()
     edges = pairs.edges()
-    partition = clustering.partition(
+    label = clustering.partition(
         nodes=records.height,
         edges=edges,
         decisions=_local_decisions(records, decisions),
         threshold=model.link_threshold,
         weigh=pairs.weigh,
     )
-    refused = _named(partition.refused, record_no).with_columns(reason=pl.Series(partition.reasons, dtype=pl.String))
     return Linked(
         edges=_named(edges, record_no),
         clusters=pl.DataFrame(
-            {"record_no": record_no, "cluster": record_no[partition.label], "key": records["key"]},
+            {"record_no": record_no, "cluster": record_no[label], "key": records["key"]},
             schema=CLUSTER_SCHEMA,
         ),
-        conflicts=refused.sort("weight", descending=True, maintain_order=True).select(CONFLICT_SCHEMA.names()),
     )
 
 
@@ -288,20 +281,3 @@ def _local_decisions(records: pl.DataFrame, decisions: pl.DataFrame) -> clusteri
         return local.filter(pl.col("kind") == kind).select("l", "r").rows()
 
     return clustering.Decisions(must_link=pairs(MUST_LINK), never_link=pairs(NEVER_LINK))
-
-
-def _index(records: pl.DataFrame, party_type: str) -> pl.DataFrame:
-    return records.select("record_no", "key", party_type=pl.lit(party_type))
-
-
-def _crossed_decisions(index: pl.DataFrame, decisions: pl.DataFrame) -> pl.DataFrame:
-    """Return the must-links between a person and an organisation as conflicts: they are never one party."""
-    return (
-        decisions.filter(pl.col("kind") == MUST_LINK)
-        .select("a", "b")
-        .join(index.rename({"record_no": "a", "party_type": "type_a", "key": "key_a"}), on="a")
-        .join(index.rename({"record_no": "b", "party_type": "type_b", "key": "key_b"}), on="b")
-        .filter(pl.col("type_a") != pl.col("type_b"))
-        .sort("key_a", "key_b")
-        .select("a", "b", weight=pl.lit(None, dtype=pl.Int32), reason=pl.lit("party_type"))
-    )

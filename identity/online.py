@@ -42,15 +42,6 @@ class Placed(NamedTuple):
     key: int  # unsigned
 
 
-class Conflict(NamedTuple):
-    """A pair that would link but was kept apart, or a must-link that cannot hold; as in ``linking.CONFLICT_SCHEMA``."""
-
-    a: int  # its key is the smaller
-    b: int
-    weight: int | None
-    reason: str
-
-
 class Edge(NamedTuple):
     """A pair at or above the review threshold, as in the store's table ``edge``."""
 
@@ -97,7 +88,7 @@ class Index(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matched:
-    """What a batch changes. ``store.matching.apply`` writes all but clusters and conflicts."""
+    """What a batch changes. ``store.matching.apply`` writes all but clusters."""
 
     keys_gone: list[tuple[int, int]]  # hash, record_no
     keys_new: list[tuple[int, int]]
@@ -107,7 +98,6 @@ class Matched:
     edges_gone: list[tuple[int, int]]  # a, b
     edges_new: list[Edge]  # new, or in place of what there was
     clusters: list[Placed]  # whole clusters: every record of which the cluster may have changed, and those with it
-    conflicts: list[Conflict]  # all of these records; those of before no longer hold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +141,6 @@ class Matcher:
         groups = _Groups(self._index, records, edges, self._model.link_threshold)
         if not groups.close(at_most):
             return Pending(records=len(groups.members))
-        clusters, conflicts = self._decide(records, groups)
         return Matched(
             keys_gone=keys.gone,
             keys_new=keys.new,
@@ -159,8 +148,7 @@ class Matcher:
             features_new=records.written,
             edges_gone=[pair for pair in edges.old if pair not in edges.new],
             edges_new=[Edge(*pair, *found) for pair, found in edges.new.items() if edges.old.get(pair) != found],
-            clusters=clusters,
-            conflicts=conflicts,
+            clusters=self._decide(records, groups),
         )
 
     def _edges(self, records: _Records, keys: Keys) -> _Edges:
@@ -182,18 +170,17 @@ class Matcher:
                         new[(number, other) if number < other else (other, number)] = found
         return _Edges(dirty, old, new)
 
-    def _decide(self, records: _Records, groups: _Groups) -> tuple[list[Placed], list[Conflict]]:
+    def _decide(self, records: _Records, groups: _Groups) -> list[Placed]:
         """Cut the groups into clusters."""
         agreed = groups.agreed()
         placed = [placed for group in agreed for placed in _whole(group, records)]
-        conflicts = groups.crossed_decisions()
         by_type: dict[str, list[int]] = {}
-        for number in groups.concerned(groups.members.difference(*agreed)):
+        for number in groups.members.difference(*agreed):
             by_type.setdefault(records[number].party_type, []).append(number)
         for party_type, chosen in by_type.items():
             evidence = self._scorer(party_type).evidence
             chosen.sort(key=lambda number: (records[number].key, number))
-            partition = clustering.partition(
+            label = clustering.partition(
                 nodes=len(chosen),
                 edges=groups.edges_among(chosen),
                 decisions=groups.decisions_among(chosen),
@@ -201,22 +188,10 @@ class Matcher:
                 weigh=partial(evidence, [records[number] for number in chosen]),
             )
             placed += [
-                Placed(number, chosen[label], records[number].key)
-                for number, label in zip(chosen, partition.label.tolist(), strict=True)
-                if number in groups.members
+                Placed(number, chosen[place], records[number].key)
+                for number, place in zip(chosen, label.tolist(), strict=True)
             ]
-            refused = partition.refused
-            conflicts += [
-                Conflict(chosen[left], chosen[right], weight, reason)
-                for left, right, weight, reason in zip(
-                    refused.left.tolist(),
-                    refused.right.tolist(),
-                    refused.weight.tolist(),
-                    partition.reasons,
-                    strict=True,
-                )
-            ]
-        return placed, conflicts
+        return placed
 
 
 def _whole(group: Collection[int], records: _Records) -> Iterator[Placed]:
@@ -330,8 +305,8 @@ class _Groups:
     def agreed(self) -> list[list[int]]:
         """Return the groups of members that are one cluster at sight: everything that is known of them agrees.
 
-        They are those that ``clustering`` takes whole without weighing anything: nobody decided on a record, no veto
-        keeps one from being linked, and every two are a pair that doesn't speak against it.
+        They are those that ``clustering`` takes whole without weighing anything: nobody decided on a record, and every
+        two are a pair that doesn't speak against it.
         """
         groups = self._connected()
         group_of = {number: place for place, group in enumerate(groups) for number in group}
@@ -339,10 +314,7 @@ class _Groups:
         doubtful = {group_of[number] for a, b, _ in self._decisions for number in (a, b) if number in group_of}
         for (a, b), (weight, veto) in self._between.items():
             place = group_of.get(a)
-            if veto:
-                if weight >= self._threshold:
-                    doubtful.update(group_of[number] for number in (a, b) if number in group_of)
-            elif weight >= 0 and place is not None and place == group_of.get(b):
+            if weight >= 0 and not veto and place is not None and place == group_of.get(b):
                 agreeing[place] += 1
         return [
             group
@@ -371,17 +343,6 @@ class _Groups:
             groups.append(group)
         return groups
 
-    def concerned(self, members: set[int]) -> set[int]:
-        """Return members, and the records that a veto keeps from being linked with them."""
-        outside = {
-            number
-            for (a, b), (weight, _) in self._between.items()
-            if weight >= self._threshold and (a in members or b in members)
-            for number in (a, b)
-        }
-        self._records.load(outside)
-        return members | outside
-
     def edges_among(self, chosen: Sequence[int]) -> clustering.Edges:
         """Return the edges of these records, named by their position."""
         place = {number: position for position, number in enumerate(chosen)}
@@ -406,14 +367,6 @@ class _Groups:
             return sorted({(low, high) for low, high in found})
 
         return clustering.Decisions(must_link=pairs(MUST_LINK), never_link=pairs(NEVER_LINK))
-
-    def crossed_decisions(self) -> list[Conflict]:
-        """Return the must-links between a person and an organisation: they are never one party."""
-        return [
-            Conflict(a, b, None, "party_type")
-            for a, b, kind in sorted(self._decisions)
-            if kind == MUST_LINK and self._live(a, b) and not self._alike(a, b)
-        ]
 
     def _begin(self) -> set[int]:
         """Return the changed records, those scored anew, and those that were linked with them before."""

@@ -11,7 +11,7 @@ import polars as pl
 
 from canonical_model.schema import Kind, content_schema
 from identity import features
-from identity.linking import CLUSTER_SCHEMA, CONFLICT_SCHEMA, DECISION_SCHEMA, link
+from identity.linking import CLUSTER_SCHEMA, DECISION_SCHEMA, link
 from identity.model import Model
 from identity.online import Change, Matched, Matcher
 
@@ -84,7 +84,7 @@ def people(count: int = 60) -> pl.DataFrame:
 
 
 class Kept:
-    """What the matcher keeps, as an ``identity.online.Index``, with clusters and conflicts as they were decided."""
+    """What the matcher keeps, as an ``identity.online.Index``, with clusters as they were decided."""
 
     def __init__(self) -> None:
         self.keys: dict[int, set[int]] = {}
@@ -92,7 +92,6 @@ class Kept:
         self.pairs: dict[Pair, tuple[int, bool]] = {}
         self.decided: list[tuple[int, int, str]] = []
         self.clusters: dict[int, int] = {}
-        self.conflicts: dict[Pair, tuple[int | None, str]] = {}
 
     def holders(self, hashes: Sequence[int], at_most: int) -> Iterator[tuple[int, Sequence[int]]]:
         return ((key, sorted(self.keys[key])[:at_most]) for key in hashes if self.keys.get(key))
@@ -124,8 +123,6 @@ class Kept:
         affected = {placed.record_no for placed in found.clusters} | set(found.features_gone)
         self.clusters = {number: cluster for number, cluster in self.clusters.items() if number not in affected}
         self.clusters |= {placed.record_no: placed.cluster for placed in found.clusters}
-        self.conflicts = {pair: why for pair, why in self.conflicts.items() if affected.isdisjoint(pair)}
-        self.conflicts |= {(one.a, one.b): (one.weight, one.reason) for one in found.conflicts}
 
     def match(self, model: Model, *batches: Sequence[Change]) -> None:
         """Match batches one after the other, however much hangs together."""
@@ -138,15 +135,13 @@ class Kept:
     def state(self) -> tuple[object, ...]:
         """All of it as it is now, to be compared."""
         keys = {key: set(held) for key, held in self.keys.items() if held}
-        return keys, dict(self.contents), dict(self.pairs), dict(self.clusters), dict(self.conflicts)
+        return keys, dict(self.contents), dict(self.pairs), dict(self.clusters)
 
 
 def in_bulk(live: pl.DataFrame, decided: Sequence[tuple[int, int, str]], model: Model) -> tuple[object, ...]:
-    """Edges, clusters and conflicts of linking everything anew, in the shape of ``Kept.state``."""
+    """Edges and clusters of linking everything anew, in the shape of ``Kept.state``."""
     linked = link(live, pl.DataFrame(decided, schema=DECISION_SCHEMA, orient="row"), model)
     assert linked.clusters.schema == CLUSTER_SCHEMA
-    assert linked.conflicts.schema == CONFLICT_SCHEMA
     edges = {(min(a, b), max(a, b)): (weight, veto) for a, b, weight, veto in linked.edges.iter_rows()}
     clusters = dict(linked.clusters.select("record_no", "cluster").iter_rows())
-    conflicts = {(a, b): (weight, reason) for a, b, weight, reason in linked.conflicts.iter_rows()}
-    return edges, clusters, conflicts
+    return edges, clusters

@@ -130,7 +130,7 @@ def test_a_store_matches_as_linking_in_bulk(store: Store) -> None:
             assert isinstance(found, Matched)
             matching.apply(connection, found)
         clusters |= {placed.record_no: placed.cluster for placed in found.clusters}
-    edges, expected, _ = in_bulk(everybody, [], PRIOR)
+    edges, expected = in_bulk(everybody, [], PRIOR)
     assert kept(store)[2] == edges
     assert clusters == expected
 
