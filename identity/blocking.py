@@ -218,7 +218,8 @@ _PLANS: Final = {party_type: _plan(rules) for party_type, rules in RULES.items()
 def hash_sql(rule: Rule, values: Iterable[str]) -> str:
     """Write a key of a rule as a DuckDB expression, from expressions of the values of its parts; see ``keys``."""
     key = " || chr(31) || ".join([f"'{rule.name}'", *values])
-    return f"md5_number_lower({key})::BIT::BIGINT"
+    # md5_number_lower gives the same by way of a text, and takes four times as long.
+    return f"(md5_number({key}) >> 64)::UBIGINT::BIT::BIGINT"
 
 
 Key = Callable[[Rule, Iterable[str]], str]

@@ -155,7 +155,7 @@ class Spool:
         """Return row and row_hash: 64 bits of the MD5 of raw rows of a batch, to know them again in a later read."""
         raw = self.raw(batch).take((rows - self.starts[batch]).to_arrow())
         self.database.register("raw", raw)
-        hashes = self.ask("SELECT md5_number_lower(raw::VARCHAR) AS row_hash FROM raw")["row_hash"]
+        hashes = self.ask("SELECT (md5_number(raw::VARCHAR) >> 64)::UBIGINT AS row_hash FROM raw")["row_hash"]
         self.database.unregister("raw")
         return pl.DataFrame({"row": rows, "row_hash": hashes.cast(pl.UInt64).reinterpret(signed=True)})
 
