@@ -166,18 +166,10 @@ def common_keys(connection: duckdb.DuckDBPyConnection, generic: Mapping[str, Col
     return commonness.common_keys(connection, records, RULES, number="record_no")
 
 
-def records(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """Return how many records each party type has."""
+def records_by(connection: duckdb.DuckDBPyConnection, column: str) -> dict[str, int]:
+    """Return how many records there are by the values of a column that all of them have, in the order of these."""
     rows: Sequence[tuple[str, int]] = connection.sql(
-        "SELECT party_type, count(*) FROM feature GROUP BY party_type ORDER BY party_type"
-    ).fetchall()
-    return dict(rows)
-
-
-def sources(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """Return how many records each source has."""
-    rows: Sequence[tuple[str, int]] = connection.sql(
-        "SELECT data_source, count(*) FROM feature GROUP BY data_source ORDER BY data_source"
+        f"SELECT {column}, count(*) FROM feature GROUP BY {column} ORDER BY {column}"  # noqa: S608
     ).fetchall()
     return dict(rows)
 

@@ -102,7 +102,15 @@ def pairs_of(
     *,
     every: int = 1,
 ) -> dict[Pass, int]:
-    """Count the pairs of blocking passes among some records of a table, from the sizes of one in so many blocks."""
+    """Count the pairs of blocking passes, from the sizes of their blocks.
+
+    Args:
+        connection: where the records are.
+        passes: blocking passes.
+        records: name of a table of features.
+        condition: on the records that are looked at, as SQL.
+        every: of so many blocks one is looked at, and stands for the others.
+    """
     columns = {f"block_{place}": one for place, one in enumerate(passes)}
     if not columns:
         return {}
@@ -138,14 +146,12 @@ class Sample:
     records: pl.DataFrame  # features, and these columns
     passes: Mapping[Pass, str]  # those with enough pairs, and the slice in which each finds them
     known: Pass | None  # the pass of pairs known to be one party, where they stand for all
-    decisions: pl.DataFrame
 
     def create_records(self, connection: duckdb.DuckDBPyConnection, model: Model) -> None:
         """Make the table ``record`` of the records as linking compares them, with ``i``, numbered by key."""
         by_key = pl.arg_sort_by("key", "record_no").arg_sort()  # the place of each
         # No level depends on how rare a value is.
         create_records(connection, self.records.with_columns(i=by_key.cast(pl.Int32)), replace(model, frequencies={}))
-        connection.register("decision", self.decisions.to_arrow())
 
     def create_pairs(self, connection: duckdb.DuckDBPyConnection, comparisons: Iterable[Comparison]) -> dict[Pass, str]:
         """Make the table ``passed`` of the pairs of all passes, each once, with ``pass_0`` … and their levels.
@@ -172,6 +178,8 @@ def samples(
     connection: duckdb.DuckDBPyConnection, records: Mapping[str, int], decisions: pl.DataFrame
 ) -> dict[str, Sample]:
     """Pick the records of every party type that parameters are estimated from; all are read once.
+
+    Makes the view ``decision`` of the decisions.
 
     Args:
         connection: where ``feature`` is (``identity.counting``).
@@ -203,7 +211,6 @@ def samples(
             frame.filter(pl.col("party_type") == party_type),
             passes[party_type],
             known.get(party_type),
-            decisions,
         )
         for party_type in COMPARISONS
     }

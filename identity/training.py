@@ -82,11 +82,11 @@ def train(
             frequencies=counting.frequencies(connection, without, prior.frequencies),
             common_keys=frozenset(common.values()),
         )
-        sampled = samples(connection, counting.records(connection), decisions)
+        sampled = samples(connection, counting.records_by(connection, "party_type"), decisions)
         trained = {
             party_type: _population(connection, model, sampled[party_type], common.keys()) for party_type in COMPARISONS
         }
-        sources = counting.sources(connection)
+        sources = counting.records_by(connection, "data_source")
     return replace(
         model,
         populations=MappingProxyType({name: population for name, (population, _) in trained.items()}),
@@ -123,8 +123,7 @@ def _population(
     told, told_by = _told(connection), _telling(connection, comparisons, records)
     enough = [one for one in comparisons if told_by[one.name] >= ENOUGH_VALUES]
     found_u = _strangers(connection, enough)
-    # A level that none of the pairs has, of which there are at least as many as records, counts as half a pair.
-    rarest = {name: 0.5 / max(told, (told / records * STRANGERS) ** 2 / 2) for name, told in told_by.items() if told}
+    rarest = _rarest(told_by, records)
     positive = {name: normal(np.maximum(u, rarest[name])) for name, u in found_u.items()}
     passes = sample.create_pairs(connection, comparisons)
     known: Tables = {}
@@ -209,6 +208,18 @@ def _telling(
         shares.append(f"avg(({same} NOT IN ({', '.join(map(str, missing))}))::INTEGER)")
     [row] = connection.sql(f"SELECT {', '.join(shares)} FROM record WHERE random").fetchall()  # noqa: S608
     return {one.name: float(share or 0) * records for one, share in zip(comparisons, row, strict=True)}
+
+
+def _rarest(told_by: Mapping[str, float], records: int) -> dict[str, float]:
+    """Return by comparison the least that u of a level can be: of a level that no pair of strangers has.
+
+    It counts as half a pair of those that tell; or of as many as there are records that do, where that is more.
+    """
+    return {
+        name: 0.5 / max(telling, (telling / records * STRANGERS) ** 2 / 2)
+        for name, telling in told_by.items()
+        if telling
+    }
 
 
 def _strangers(connection: duckdb.DuckDBPyConnection, comparisons: Sequence[Comparison]) -> Tables:
