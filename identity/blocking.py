@@ -273,7 +273,7 @@ class Blocks:
             tile: records; no piece has some of two tiles.
             pairs: of a piece, each as often as its records share a key; at most, but for a piece of one record.
 
-        Returns:
+        Yields:
             First number, and the one after the last.
         """
         if not self.member.size:

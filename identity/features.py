@@ -250,6 +250,7 @@ def _tokens(
 
 
 def _text(text: pl.Expr) -> pl.Expr:
+    """Make an empty text null."""
     return pl.when(text != "").then(text)
 
 
@@ -311,6 +312,8 @@ def _nicknames() -> tuple[pl.Series, pl.Series]:
     return pl.Series([*roots]), pl.Series([" ".join(sorted(names)) for names in roots.values()])
 
 
+# --- lists -----------------------------------------------------------------------------------------------------
+
 _ZIP_PLUS_FOUR = r"^\s*(\d{5})-\d{4}\s*$"
 """A ZIP code of the United States with the four digits that most leave out."""
 _NUMBERS = (r"^(\d+)() [a-z]", r"[a-z].* (\d+) ?([a-z]?)$", r"[a-z](\d+)([a-z]?)$", r"^(\d+)([a-z]?) [a-z]")
@@ -319,11 +322,8 @@ _STREET = 3
 """Letters of the name of a street that stand for it: what comes after is abbreviated and misspelt."""
 
 
-# --- lists -----------------------------------------------------------------------------------------------------
-
-
 def _addresses(parties: pl.DataFrame) -> pl.DataFrame:
-    """Return postcodes, areas, addresses (where) and cities of every party."""
+    """Return postcodes, areas, addresses, cities and the month of the newest address of every party."""
     parts = _exploded(parties, "addresses")
     folded = _folded(
         parts.select(
@@ -375,6 +375,7 @@ def _addresses(parties: pl.DataFrame) -> pl.DataFrame:
 
 
 def _contact_points(parties: pl.DataFrame) -> pl.DataFrame:
+    """Return phones and e-mail addresses of every party."""
     phones = _exploded(parties, "phones").with_columns(pl.col("number").str.replace_all(r"[^0-9+]", ""))
     emails = _exploded(parties, "emails").with_columns(pl.col("address").str.strip_chars())
     emails = emails.with_columns(_folded(emails.select("address")))
@@ -385,6 +386,7 @@ def _contact_points(parties: pl.DataFrame) -> pl.DataFrame:
 
 
 def _identifiers(parties: pl.DataFrame) -> pl.DataFrame:
+    """Return IBANs, national ids, registrations and other identifiers of every party."""
     parts = _exploded(parties, "identifiers")
     parts = parts.with_columns(_folded(parts.select("value"))).with_columns(
         _text(pl.col("value").str.to_uppercase().str.replace_all(r"[\s.\-/]", ""))

@@ -155,7 +155,7 @@ class Gathered:
         Args:
             rows: at a time.
 
-        Returns:
+        Yields:
             Frames of ``hash`` Int64 and ``record_no`` Int64; within a party type sorted by both.
         """
         for records in self._of_type.values():
