@@ -25,6 +25,12 @@ def compute(parties: Iterable[Path], folder: Path) -> int:
     return count
 
 
+def in_two_systems(one: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:
+    """Return the features of the same parties (``benchmarks.parties.mapped``) as two systems have them."""
+    both = pl.concat([one.with_columns(data_source=pl.lit("crm")), other.with_columns(data_source=pl.lit("billing"))])
+    return features.compute(both.with_columns(record_no=pl.int_range(1, pl.len() + 1, dtype=pl.Int64)))
+
+
 def frames(folder: Path) -> Iterator[pl.DataFrame]:
     """Yield the features in a folder, file by file."""
     return map(pl.read_parquet, sorted(folder.glob("*.parquet")))

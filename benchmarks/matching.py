@@ -144,10 +144,7 @@ def _some(connection: Connection, last: int, count: int, chance: random.Random) 
 def _fill(file: Path, frame: Path, artefact: Path) -> None:
     first = parties.mapped(parties.raw(0, CUSTOMERS))
     second = first.with_columns(emails=pl.lit(None, dtype=first.schema["emails"]), phones=pl.col("phones").list.tail(1))
-    both = pl.concat(
-        [first.with_columns(data_source=pl.lit("crm")), second.with_columns(data_source=pl.lit("billing"))]
-    )
-    computed = features.compute(both.with_columns(record_no=pl.int_range(1, pl.len() + 1, dtype=pl.Int64)))
+    computed = inputs.in_two_systems(first, second)
     computed.write_parquet(frame)
     model = _knowing_common_keys(computed)
     inputs.write_model(model, artefact)

@@ -200,11 +200,8 @@ def _make(folder: Path) -> None:
     raw = parties.raw(0, CUSTOMERS)
     mistyped = pl.col("birth_date").str.slice(0, 8) + "28"
     other = raw.with_columns(birth_date=pl.when(pl.int_range(pl.len()) % 7 == 0).then(mistyped).otherwise("birth_date"))
-    for number, (source, rows) in enumerate((("crm", raw), ("billing", other))):
-        named = parties.mapped(rows).with_columns(
-            record_no=pl.int_range(pl.len(), dtype=pl.Int64) + number * CUSTOMERS, data_source=pl.lit(source)
-        )
-        features.compute(named).write_parquet(folder / f"{source}.parquet")
+    both = inputs.in_two_systems(parties.mapped(raw), parties.mapped(other))
+    both.write_parquet(folder / "parties.parquet")
 
 
 def main() -> int:
