@@ -9,8 +9,8 @@ batches or on time. Reads top to bottom:
 - ``evidence`` → ``clustering`` (over ``components``) → ``assignment``: what pairs prove, who is one, and by which id;
 - ``linking``, everything at once: ``records`` stand in files, ``pairs`` are weighed in DuckDB, or by ``spark``;
 - ``online``, a few changes: records in one text by ``packing``, their ``candidates``, pairs weighed by ``scoring``;
-- ``questions``, ``contradictions``, ``explanation`` (in the words of ``statements``), ``relations``: what people are
-  asked and told;
+- ``questions``, ``contradictions``, ``explanation`` (by ``wording``, in records' own words by ``statements``),
+  ``relations``: what people are asked and told;
 - ``evaluation``, ``calibration``: how good it is, by a truth and by what people decided;
 - ``release``: what of all this decides, as one digest, so that no release matches by what another one kept.
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from identity import explanation
-from identity.explanation import RIVALS, Weighing
+from identity import explanation, wording
+from identity.explanation import Weighing
 from identity.model import BIT
 from sync.explain import (
     KEY_STATES,
@@ -118,17 +118,17 @@ def _weighing(weighing: Weighing, *, sensitive: bool) -> dict[str, Any]:
     return {
         "party_type": weighing.party_type,
         "weight": _bits(weighing.weight),
-        "rival": {"code": weighing.rival, "text": RIVALS[weighing.party_type][weighing.rival]},
-        "prior": {rival: _bits(weighing.prior(rival)) for rival in explanation.BOTH},
-        "total": {rival: _bits(weighing.total(rival)) for rival in explanation.BOTH},
+        "rival": {"code": weighing.rival, "text": wording.RIVALS[weighing.party_type][weighing.rival]},
+        "prior": {rival: _bits(weighing.prior(rival)) for rival in wording.BOTH},
+        "total": {rival: _bits(weighing.total(rival)) for rival in wording.BOTH},
         "evidence": [
             {
                 "comparison": step.comparison,
-                "name": explanation.respect(step.comparison).name,
+                "name": wording.respect(step.comparison).name,
                 "level": step.level,
                 "text": step.words,
                 "told": step.told,
-                "weight": {rival: _bits(step.weight(rival)) for rival in explanation.BOTH},
+                "weight": {rival: _bits(step.weight(rival)) for rival in wording.BOTH},
                 **(_values(step) if sensitive else {}),
             }
             for step in weighing.steps

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from canonical_model.schema import Kind, content_schema
-from identity import clustering, explanation, features, packing
+from identity import clustering, explanation, features, packing, wording
 from identity.clustering import Decisions, Edges
 from identity.comparison import COMPARISONS, VETOES
-from identity.explanation import RESPECTS, RIVALS, Assembly, Packed, weighed
+from identity.explanation import Assembly, Packed, weighed
 from identity.linking import link
 from identity.model import Model, packaged_prior
 from identity.scoring import Scorer
@@ -66,37 +66,6 @@ people = st.builds(
 groups = st.lists(people, min_size=2, max_size=7).map(lambda found: parties(*found))
 
 
-# Words ----------------------------------------------------------------------------------------------------------
-
-LEVELS = sorted({(one.name, level.name) for found in COMPARISONS.values() for one in found for level in one.levels})
-
-
-@pytest.mark.parametrize(("comparison", "level"), LEVELS)
-def test_every_level_has_words(comparison: str, level: str) -> None:
-    assert level in RESPECTS[comparison].levels, f"say in RESPECTS what {comparison} '{level}' means"
-
-
-def test_no_words_for_what_is_not_compared() -> None:
-    assert {(name, level) for name, found in RESPECTS.items() for level in found.levels} == set(LEVELS)
-
-
-@pytest.mark.parametrize("comparison", sorted({name for name, _ in LEVELS}))
-def test_what_is_shown_of_a_comparison_are_features(comparison: str) -> None:
-    shows = RESPECTS[comparison].shows
-    assert shows and {*shows} <= set(features.SCHEMA)
-
-
-def test_every_party_type_has_words_for_both_rivals() -> None:
-    assert RIVALS.keys() == COMPARISONS.keys()
-    assert all(rivals.keys() == set(explanation.BOTH) for rivals in RIVALS.values())
-
-
-def test_a_level_without_words_is_told_by_its_name() -> None:
-    assert explanation.in_words("birth_date", "told_by_a_neighbour") == "told by a neighbour"
-    assert explanation.in_words("shoe_size", "same_size") == "same size"
-    assert explanation.respect("shoe_size").name == "shoe size"
-
-
 # Pairs ----------------------------------------------------------------------------------------------------------
 
 
@@ -143,7 +112,7 @@ def test_evidence_is_told_in_words_strongest_first() -> None:
     ],
 )
 def test_what_tells_of_relatives_otherwise_than_of_strangers_says_so(
-    stranger: int, relative: int, rival: explanation.Rival, says: str
+    stranger: int, relative: int, rival: wording.Rival, says: str
 ) -> None:
     step = explanation.Step(
         comparison="address", level="other", words="in another place", told=True, veto=False,

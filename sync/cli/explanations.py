@@ -10,8 +10,8 @@ from typing import Annotated, Final
 
 import typer
 
-from identity import explanation
-from identity.explanation import RIVALS, Weighing
+from identity.explanation import Step, Weighing
+from identity.wording import RIVALS, respect
 from sync import explained, relate
 from sync.cli.console import (
     HERE,
@@ -310,8 +310,8 @@ def _mainly(weighing: Weighing) -> tuple[str, str]:
     return told(speaking_for=True), told(speaking_for=False)
 
 
-def _name(step: explanation.Step) -> str:
-    return explanation.respect(step.comparison).name
+def _name(step: Step) -> str:
+    return respect(step.comparison).name
 
 
 def _print_weighing(pair: Pair, *, sensitive: bool) -> None:

@@ -11,9 +11,9 @@ import typer
 
 from canonical_model import schema
 from foundation.errors import ConfigurationError, VoegError
-from identity.explanation import respect
 from identity.model import BIT
 from identity.questions import Kind, Reason
+from identity.wording import respect
 from sync import explained, steward
 from sync.cli.console import (
     HERE,
