@@ -44,7 +44,7 @@ from identity.records import database
 from identity.sampling import ENOUGH_RECORDS, PASSES, Sample, samples
 
 STRANGERS: Final = 800
-"""Records picked by key alone of which all pairs, 320,000, give u."""
+"""Records picked by key alone of which all pairs, 319,600, give u."""
 KNOWN_PAIRS: Final = 1000
 """Pairs known to be one party from which m is counted instead."""
 MIXTURE_PAIRS: Final = 500_000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -44,6 +46,20 @@ def test_without_pyspark_the_error_names_the_extra(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(sys.modules, "pyspark.errors", None)
     with pytest.raises(ConfigurationError, match=r"Spark is not installed; install Java .* 'voeg\[spark\]'"):
         spark.session()
+
+
+def test_without_java_the_error_names_it() -> None:
+    pytest.importorskip("pyspark", reason="needs the extra: spark")
+    script = (
+        "from foundation.errors import ConfigurationError\n"
+        "from identity import spark\n"
+        "try: spark.session()\n"
+        "except ConfigurationError as error: print(error)\n"
+    )
+    environment = os.environ | {"JAVA_HOME": "/nowhere"}
+    said = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert said.stdout.startswith("Spark does not start (")
+    assert "install Java 17 or newer, and set JAVA_HOME" in said.stdout
 
 
 # The real one ---------------------------------------------------------------------------------------------------
