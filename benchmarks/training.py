@@ -43,6 +43,7 @@ from benchmarks import inputs, parties
 from benchmarks.measure import Absent, Comparison, Measured, Side, Work, compare, measure
 from benchmarks.peer import splink_comparison
 from benchmarks.report import Limit, command, conclude, stops_at_failure
+from foundation.errors import VoegError
 from identity import features, training
 from identity.comparison import COMPARISONS, frequencies
 from identity.comparison import Comparison as Compared
@@ -208,7 +209,13 @@ def main() -> int:
     """Measure on features of one's own, and print a table, or JSON, and whether the limit is met."""
     parser = command("benchmarks.training", __doc__)
     parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="Parquet files of features")
-    parser.add_argument("--timeout", type=int, default=1200, metavar="SECONDS", help="after which Splink is stopped")
+    parser.add_argument(
+        "--timeout",
+        type=int,
+        default=1200,
+        metavar="SECONDS",
+        help="after which Splink is stopped, its preparation included; default: 1,200",
+    )
     asked = parser.parse_args()
     with stops_at_failure(parser):
         found = [_beside(folder.resolve(), asked.timeout) for folder in asked.folders]
@@ -258,12 +265,24 @@ def _beside(folder: Path, timeout: int) -> Beside:
         splink = None
         with suppress(subprocess.TimeoutExpired):
             splink = measure(floor_side, timeout=timeout)
-        return Beside(folder=str(folder), ours=ours, splink=splink, steps=json.loads(steps.read_text(encoding="ascii")))
+        done = json.loads(steps.read_text(encoding="ascii"))
+    if not (splink or done):
+        raise VoegError(f"Splink had done nothing in {timeout} seconds", remedy="give it more by --timeout")
+    return Beside(folder=str(folder), ours=ours, splink=splink, steps=done)
 
 
 def _table(found: Sequence[Beside]) -> Table:
     table = Table(title="Training: CPU-seconds, and megabytes at the peak")
-    for heading in ("records", "ours", "Splink's default", "share", "of that u and m", "share", "MB", "Splink's MB"):
+    for heading in (
+        "records",
+        "ours",
+        "Splink's default",
+        "share",
+        "of that u and m",
+        "share of those",
+        "MB",
+        "Splink's MB",
+    ):
         table.add_column(heading, justify="right")
     for one in found:
         learned = sum(spent for step, spent in one.steps.items() if step == "u" or step.startswith("m by "))

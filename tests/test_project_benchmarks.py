@@ -26,7 +26,7 @@ from busy import burn
 from documentation import DOCS, PROJECT, blocks, section, spans, tables
 
 from adapters.mainframe.source import Source
-from benchmarks import customers, identity, landscapes, mainframe, mapping, matching
+from benchmarks import customers, identity, landscapes, mainframe, mapping, matching, training
 from benchmarks.mainframe import File
 from benchmarks.measure import Absent, Measured, Side, compare, measure
 from benchmarks.report import Limit, Relation, conclude
@@ -278,6 +278,28 @@ def test_the_commands_of_the_page_measure_and_conclude(tmp_path: Path, odbc_sqli
     assert found["records"] == clusters.height
     assert f"{found['scores']['f1']:.4f}" in said["benchmarks.identity"]
     assert set(found["steps"]) == {"features", "training", "linking"}
+
+
+@pytest.mark.parametrize("steps", [{}, {"prior": 1.0, "u": 3.0}])
+def test_splink_that_was_stopped_is_told_by_what_it_had_done(
+    steps: dict[str, float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(side: Side, *, timeout: float | None = None) -> Measured:
+        if timeout is None:
+            return Measured(units=1_000, cpu_seconds=3, seconds=3, peak_megabytes=1)
+        Path(str(side.arguments["steps"])).write_text(json.dumps(steps))
+        raise subprocess.TimeoutExpired("splink", timeout)
+
+    monkeypatch.setattr(training, "measure", stopped)
+    monkeypatch.setattr(sys, "argv", ["training", str(tmp_path)])
+    if steps:
+        assert training.main() == 1
+        told = capsys.readouterr().out
+        assert "stopped after 4.0" in told and "0.75" in told
+    else:
+        with pytest.raises(SystemExit) as ended:
+            training.main()
+        assert ended.value.code == 2
 
 
 def test_a_store_without_records_is_not_measured(
