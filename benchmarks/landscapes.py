@@ -57,6 +57,7 @@ def parties(folder: Path) -> list[Path]:
 
 def _make(folder: Path, records: int, seed: int) -> None:
     # What reads a landscape takes seconds to import, and who measures what is there need not wait for it.
+    from identity.linking import pieces  # noqa: PLC0415
     from landscape.build import Landscape, build  # noqa: PLC0415
     from landscape.demo import FOLDER, told_where  # noqa: PLC0415
     from landscape.soap_service import serve  # noqa: PLC0415
@@ -70,7 +71,7 @@ def _make(folder: Path, records: int, seed: int) -> None:
         (estate / name).symlink_to(ROOT / name)
     build(estate / FOLDER, Landscape(records=records, seed=seed))
     with serve(estate / FOLDER) as addresses, told_where(addresses):
-        for number, some in enumerate(_pieces(_read(open_estate(estate)))):
+        for number, some in enumerate(pieces(_read(open_estate(estate)), PIECE)):
             some.write_parquet(target / f"{number:05}.parquet")
     known = pl.scan_parquet(estate / FOLDER / "truth" / "records.parquet").drop_nulls("person_id")
     read = pl.scan_parquet(target).select("record_no", *_KEYS)
@@ -90,18 +91,6 @@ def _read(estate: Estate) -> Iterator[pl.DataFrame]:
                         record_no=pl.int_range(count, count + rows.height, dtype=pl.Int64),
                     )
                     count += rows.height
-
-
-def _pieces(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """Put frames together, so that each has some ``PIECE`` rows."""
-    waiting: list[pl.DataFrame] = []
-    for frame in frames:
-        waiting.append(frame)
-        if sum(one.height for one in waiting) >= PIECE:
-            yield pl.concat(waiting)
-            waiting = []
-    if waiting:
-        yield pl.concat(waiting)
 
 
 def _code() -> str:

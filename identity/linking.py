@@ -90,18 +90,18 @@ def gathered(features: pl.DataFrame | Iterable[pl.DataFrame], model: Model) -> I
     """Gather features to be linked; they are gone when the block ends. See ``link`` for the arguments."""
     with database() as connection, tempfile.TemporaryDirectory(prefix="voeg-identity-") as folder:
         records = Gathered(connection, Path(folder), model)
-        for some in _pieces(features):
+        for some in pieces(features, ROWS):
             records.add(some)
         yield records
 
 
-def _pieces(features: pl.DataFrame | Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """Cut or put together frames, so that each has about ``ROWS`` rows."""
+def pieces(frames: pl.DataFrame | Iterable[pl.DataFrame], rows: int) -> Iterator[pl.DataFrame]:
+    """Cut or put together frames, so that each has about so many rows."""
     waiting: list[pl.DataFrame] = []
-    for frame in [features] if isinstance(features, pl.DataFrame) else features:
-        for some in frame.iter_slices(ROWS):
+    for frame in [frames] if isinstance(frames, pl.DataFrame) else frames:
+        for some in frame.iter_slices(rows):
             waiting.append(some)
-            if sum(one.height for one in waiting) >= ROWS:
+            if sum(one.height for one in waiting) >= rows:
                 yield pl.concat(waiting)
                 waiting = []
     if waiting:
