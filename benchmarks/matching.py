@@ -156,7 +156,7 @@ def _fill(file: Path, frame: Path, artefact: Path) -> None:
 
 def _keep(store: Store, frames: Iterable[pl.DataFrame], model: Model) -> None:
     """Link records (their features), and keep what matching changes needs."""
-    with gathered(frames, model) as records, store.write() as connection:
+    with gathered(frames, model, keep=True) as records, store.write() as connection:
         linked = records.link(pl.DataFrame(schema=DECISION_SCHEMA))
         for keys in records.keys(500_000):
             matching.fill_keys(connection, keys)

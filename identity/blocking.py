@@ -32,8 +32,6 @@ historical_50k falls by .013; with half as many again it doesn't rise."""
 CEILING: Final = 16
 """A key that more than this many times ``at_most`` live records carry makes no candidates, whatever the model says."""
 
-KEYS: Final = 1_000_000
-"""Keys read at a time: some 50 MB."""
 PAIRS: Final = 4_000_000
 """Pairs of a piece of the records put in order at a time, repetitions included: some 200 MB."""
 
@@ -120,6 +118,26 @@ def start_of_each(length: int, *columns: str) -> Part:
     return Part(f"list_distinct({starts})", many=True, values=values, repeating=starts)
 
 
+def start_with_initial(length: int) -> Part:
+    """The first characters of each given name with an initial of a family name, and the other way round.
+
+    Names that are swapped give the same.
+    """
+
+    def values(record: Record) -> Sequence[str]:
+        given, family, letters = (record[name] or () for name in ("given_names", "family_parts", "first_letters"))
+        found = [one[:length] + letter for one in family for letter in letters]
+        found += [one[:length] + other[:1] for one in given for other in family]
+        return list(dict.fromkeys(found))
+
+    of_family = f"flatten([[substr(one, 1, {length}) || letter for letter in first_letters] for one in family_parts])"
+    of_given = (
+        f"flatten([[substr(one, 1, {length}) || substr(other, 1, 1) for other in family_parts] for one in given_names])"
+    )
+    both = f"list_concat({of_family}, {of_given})"
+    return Part(f"list_distinct({both})", many=True, values=values, repeating=both)
+
+
 def sorted_pair(first: str, second: str) -> Part:
     """Two texts in the order of the alphabet: the same for records that hold them the other way round."""
     smaller, larger = f"least({first}, {second})", f"greatest({first}, {second})"
@@ -139,6 +157,7 @@ _GIVEN = each("given_roots")
 _FAMILY = text("family")
 _NAMES = each_of("given_names", "family_parts")
 _NAME_STARTS = start_of_each(3, "given_names", "family_parts")
+_NAME_START_AND_INITIAL = start_with_initial(3)
 _BIRTH_DATE = text("birth_date")
 _BIRTH_YEAR = start("birth_date", 4)
 _BIRTH_PLACE = text("birth_place")
@@ -155,13 +174,13 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         Rule("identifier", (each("identifiers"),)),
         Rule("full_name", (_GIVEN, _FAMILY)),
         Rule("full_name_crossed", (sorted_pair("given", "family"),)),
-        Rule("name_start_and_birth_date", (_NAME_STARTS, _BIRTH_DATE)),
-        Rule("name_and_postcode", (_NAMES, _POSTCODES)),
+        Rule("name_start_initial_and_birth_date", (_NAME_START_AND_INITIAL, _BIRTH_DATE)),
+        Rule("name_start_initial_and_postcode", (_NAME_START_AND_INITIAL, _POSTCODES)),
         Rule("name_start_and_address", (_NAME_STARTS, each("addresses"))),
         Rule("birth_date_and_postcode", (_BIRTH_DATE, _POSTCODES)),
         Rule("birth_date_and_place", (_BIRTH_DATE, _BIRTH_PLACE)),
         Rule("name_and_birth_place", (_NAMES, _BIRTH_PLACE)),
-        Rule("family_name_and_area", (_FAMILY, _AREAS)),
+        Rule("family_name_initial_and_area", (_FAMILY, each("first_letters"), _AREAS)),
         Rule("given_name_place_and_year", (_GIVEN, _BIRTH_PLACE, _BIRTH_YEAR)),
         # For records that tell little.
         Rule("birth_place_and_area", (_BIRTH_PLACE, _AREAS), OF_LITTLE),
@@ -264,37 +283,42 @@ class Blocks:
     """Records that share a key, block after block, in the order of their number within each."""
 
     member: NDArray[np.int32]  # record number ``i``
-    after: NDArray[np.int32]  # how many members of its block come after it
+    after: NDArray[np.int16]  # how many members of its block come after it
 
-    def ranges(self, *, tile: int, pairs: int) -> Iterator[tuple[int, int]]:
-        """Cut the records so that no piece is the smaller record of too many candidates at a time.
+    def pairs(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Return the candidates: the smaller record of every pair, and the larger; each pair once, sorted."""
+        return self._pairs(np.flatnonzero(self.after))
+
+    def pieces(self, *, tile: int, pairs: int) -> Iterator[tuple[NDArray[np.int32], NDArray[np.int32]]]:
+        """Yield the candidates in order, those of some smaller records at a time.
 
         Args:
-            tile: records; no piece has some of two tiles.
+            tile: records; no piece has smaller records of two tiles.
             pairs: of a piece, each as often as its records share a key; at most, but for a piece of one record.
-
-        Yields:
-            First number, and the one after the last.
         """
-        if not self.member.size:
-            return
+        ends = self._ends(tile, pairs)
+        pieces = np.arange(ends.size, dtype=np.min_scalar_type(ends.size))
+        places = np.flatnonzero(self.after)
+        piece_of = np.repeat(pieces, np.diff(ends, prepend=0))[self.member[places]]
+        for piece in pieces:
+            some = places[piece_of == piece]
+            if some.size:
+                yield self._pairs(some)
+
+    def _ends(self, tile: int, pairs: int) -> NDArray[np.int64]:
+        """Return where the pieces end: the number after that of their last record."""
         made = np.cumsum(np.bincount(self.member, self.after)).astype(np.int64)  # up to and including each record
-        first = 0
-        while first < made.size:
+        ends = [0]
+        while ends[-1] < made.size:
+            first = ends[-1]
             before = made[first - 1] if first else 0
             end = int(np.searchsorted(made, before + pairs, side="right"))
-            end = min(max(end, first + 1), (first // tile + 1) * tile, made.size)
-            yield first, end
-            first = end
+            ends.append(min(max(end, first + 1), (first // tile + 1) * tile, made.size))
+        return np.array(ends[1:], dtype=np.int64)
 
-    def pairs(self, first: int, end: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """Return the candidates of which the smaller record is one of ``first`` … ``end`` - 1.
-
-        Returns:
-            The smaller record of every pair, and the larger; each pair once, sorted.
-        """
+    def _pairs(self, places: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """Return the candidates that the members at some places make with those after them."""
         found = [np.empty(0, dtype=np.int64)]
-        places = np.flatnonzero((self.member >= first) & (self.member < end) & (self.after > 0))
         piece = np.cumsum(self.after[places], dtype=np.int64) // PAIRS
         for some in np.split(places, np.flatnonzero(np.diff(piece)) + 1) if places.size else ():
             count = self.after[some].astype(np.int64)
@@ -317,33 +341,27 @@ def blocks(
         rules: blocking rules.
         common: keys that make no candidates.
     """
-    ceiling = np.array([rule.ceiling for rule in rules])
-    without = np.array(sorted(common), dtype=np.int64)
-    members, afters = [np.empty(0, dtype=np.int32)], [np.empty(0, dtype=np.int32)]
-    for keys in _by_hash(connection, keys_table):
-        key, rule, member = (keys[name].to_numpy() for name in ("hash", "rule", "i"))
-        start = np.flatnonzero(np.diff(key, prepend=key[0] + 1))
+    known = np.array(sorted(common), dtype=np.int64)
+    members, afters = [np.empty(0, dtype=np.int32)], [np.empty(0, dtype=np.int16)]
+    for number, rule in enumerate(rules):  # in one rule after the other there is less to sort than in all together
+        key, member = _sorted_keys(connection, keys_table, number)
+        start = np.flatnonzero(_begins(key))
         size = np.diff(start, append=key.size)
-        useful = (size > 1) & (size <= ceiling[rule[start]])
-        useful[useful] = ~_among(key[start[useful]], without)
+        useful = (size > 1) & (size <= rule.ceiling)
+        useful[useful] = ~_among(key[start[useful]], known)
         chosen = np.flatnonzero(np.repeat(useful, size))
         members.append(member[chosen])
-        afters.append((np.repeat((start + size)[useful], size[useful]) - chosen - 1).astype(np.int32))
+        afters.append((np.repeat((start + size)[useful], size[useful]) - chosen - 1).astype(np.int16))
     return Blocks(np.concatenate(members), np.concatenate(afters))
 
 
-def _by_hash(connection: duckdb.DuckDBPyConnection, keys_table: str) -> Iterator[pl.DataFrame]:
-    """Yield keys in the order of hash and record; no hash is in two pieces."""
-    rows = connection.sql(f"SELECT hash, rule, i FROM {keys_table} ORDER BY hash, i")  # noqa: S608
-    held = pl.DataFrame()
-    for batch in rows.to_arrow_reader(KEYS):
-        keys = pl.concat([held, pl.DataFrame(pl.from_arrow(batch))], rechunk=True)
-        last = keys["hash"].search_sorted(keys["hash"][-1], side="left")
-        held = keys.slice(last)
-        if last:
-            yield keys.head(last)
-    if not held.is_empty():
-        yield held
+def _sorted_keys(
+    connection: duckdb.DuckDBPyConnection, keys_table: str, rule: int
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Return the keys of a rule and the records that have them, in the order of both."""
+    rows = connection.sql(f"SELECT hash, i FROM {keys_table} WHERE rule = {rule} ORDER BY hash, i")  # noqa: S608
+    keys = pl.DataFrame(rows.to_arrow_table())
+    return keys["hash"].to_numpy(), keys["i"].to_numpy()
 
 
 def create_candidates(
@@ -367,7 +385,7 @@ def create_candidates(
         Name of a new table with ``l`` < ``r``, each pair once.
     """
     found = blocks(connection, create_keys(connection, records, rules, key=key), rules, common)
-    left, right = found.pairs(0, np.iinfo(np.int32).max)
+    left, right = found.pairs()
     connection.register("pair_frame", pl.DataFrame({"l": left, "r": right}).to_arrow())
     connection.execute("CREATE OR REPLACE TABLE candidate AS FROM pair_frame")
     connection.unregister("pair_frame")
@@ -417,5 +435,11 @@ def _among(values: NDArray[np.int64], known: NDArray[np.int64]) -> NDArray[np.bo
 def _distinct_sorted(values: NDArray[np.int64]) -> NDArray[np.int64]:
     """Sort in place, and leave out repetitions; ``np.unique`` hashes, which takes five times as long."""
     values.sort()
-    distinct: NDArray[np.int64] = values[np.diff(values, prepend=-1) != 0]
-    return distinct
+    return values[_begins(values)]
+
+
+def _begins(values: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return where in sorted values another one begins; ``np.diff`` fills twice the memory with numbers first."""
+    begins = np.ones(values.size, dtype=bool)
+    np.not_equal(values[1:], values[:-1], out=begins[1:])
+    return begins

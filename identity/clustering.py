@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
 import polars as pl
@@ -101,9 +101,10 @@ def partition(*, nodes: int, edges: Edges, decisions: Decisions, threshold: int,
     decided = np.zeros(nodes, dtype=bool)
     decided[pieces[_columns(decisions.must_link).ravel()]] = True
     decided[pieces[_columns(decisions.never_link).ravel()]] = True
-    for members in _too_large(pieces):
+    grouped = _grouped(pieces)
+    for members in _too_large(grouped):
         final[members] = pinned[members]
-    for members, evidence in _doubtful(pieces, decided, _agreeing(pieces, edges), weigh):
+    for members, evidence in _doubtful(grouped, decided, _agreeing(pieces, edges), weigh):
         grown = _Clusters(members, evidence, pinned, decisions.never_link)
         grown.join_best(threshold)
         final[members] = np.take_along_axis(members, grown.name, axis=1)
@@ -126,7 +127,7 @@ def joins(*, nodes: int, decisions: Decisions, weigh: Weigh) -> list[Join]:
     pinned = _pinned(nodes, decisions)
     found = [Join(int(pinned[member]), int(member), None) for member in members if pinned[member] != member]
     for piece, evidence in _doubtful(
-        np.zeros(nodes, dtype=np.int64), np.ones(nodes, dtype=bool), np.zeros(nodes, dtype=np.int64), weigh
+        _grouped(np.zeros(nodes, dtype=np.int64)), np.ones(nodes, dtype=bool), np.zeros(nodes, dtype=np.int64), weigh
     ):
         grown = _Clusters(piece, evidence, pinned, decisions.never_link)
         grown.join_best(_NEVER + 1)
@@ -173,16 +174,25 @@ def _sizes(label: Ints) -> Ints:
     return np.bincount(label, minlength=label.size)[label]
 
 
-def _grouped(label: Ints) -> tuple[Ints, Ints, Ints]:
-    """Return the records ordered by component, and where each component starts and how many records it has."""
+class _Grouped(NamedTuple):
+    """The records of every piece side by side."""
+
+    label: Ints  # by record: the smallest record of its piece
+    members: Ints  # records, piece by piece, sorted in each
+    starts: Ints  # where each piece begins
+    sizes: Ints  # how many records it has
+
+
+def _grouped(label: Ints) -> _Grouped:
+    """Bring together the records that have one label."""
     members = np.argsort(label, kind="stable")
-    _, starts, sizes = np.unique(label[members], return_index=True, return_counts=True)
-    return members, starts.astype(np.int64), sizes.astype(np.int64)
+    starts = np.flatnonzero(np.diff(label[members], prepend=-1))
+    return _Grouped(label, members, starts, np.diff(starts, append=label.size))
 
 
-def _too_large(pieces: Ints) -> Iterator[Ints]:
+def _too_large(pieces: _Grouped) -> Iterator[Ints]:
     """Yield the records of each piece that must-links made too large to weigh."""
-    members, starts, sizes = _grouped(pieces)
+    _, members, starts, sizes = pieces
     for start, size in zip(starts[sizes > LARGE], sizes[sizes > LARGE], strict=True):
         yield members[start : start + size]
 
@@ -193,7 +203,7 @@ def _agreeing(pieces: Ints, edges: Edges) -> Ints:
     return np.bincount(pieces[edges.left[inside]], minlength=pieces.size)
 
 
-def _doubtful(pieces: Ints, decided: Bools, agreeing: Ints, weigh: Weigh) -> Iterator[tuple[Ints, Evidence]]:
+def _doubtful(pieces: _Grouped, decided: Bools, agreeing: Ints, weigh: Weigh) -> Iterator[tuple[Ints, Evidence]]:
     """Yield the pieces that aren't taken whole, those of one size together, and the evidence of all pairs in them.
 
     Records of which all pairs are known to agree, and that nobody decided on, need no second look.
@@ -201,7 +211,7 @@ def _doubtful(pieces: Ints, decided: Bools, agreeing: Ints, weigh: Weigh) -> Ite
     Yields:
         Records (piece, place), sorted in each; and evidence of the pairs of the first piece, sorted, of the second …
     """
-    members, starts, sizes = _grouped(pieces)
+    label, members, starts, sizes = pieces
     pairs = sizes * (sizes - 1) // 2
     chosen = (sizes > 1) & (sizes <= LARGE) & (decided[members[starts]] | (agreeing[members[starts]] < pairs))
     starts, sizes, pairs = starts[chosen], sizes[chosen], pairs[chosen]
@@ -209,7 +219,7 @@ def _doubtful(pieces: Ints, decided: Bools, agreeing: Ints, weigh: Weigh) -> Ite
     for number in np.unique(chunk):
         first, last = np.searchsorted(chunk, [number, number + 1])
         evidence = weigh(*_pairs_within(members, starts[first:last], sizes[first:last]))
-        evidence = evidence.where(np.lexsort((evidence.right, evidence.left, pieces[evidence.left])))
+        evidence = evidence.where(np.lexsort((evidence.right, evidence.left, label[evidence.left])))
         begins = np.cumsum(pairs[first:last]) - pairs[first:last]
         speaks_against = (evidence.weight < 0) | evidence.veto
         doubtful = np.logical_or.reduceat(speaks_against, begins) | decided[members[starts[first:last]]]

@@ -32,6 +32,7 @@ class Condition:
 
     sql: Callable[[Side, Side], str]  # writes it as a DuckDB expression; null counts as false
     python: Callable[[Side, Side], str]  # writes it as a Python expression of type bool, that may use ``NAMES``
+    read: frozenset[str] = frozenset()  # columns of which it reads the text; of others it asks only what is the same
 
 
 _ROUNDING: Final = 1e-12
@@ -71,7 +72,7 @@ def crossed(first: str, second: str) -> Condition:
 
         return f"({one_way(left, right)} or {one_way(right, left)})"
 
-    return Condition(sql=sql, python=python)
+    return Condition(sql=sql, python=python, read=frozenset([first, second]))
 
 
 def similar(column: str, at_least: float) -> Condition:
@@ -79,6 +80,7 @@ def similar(column: str, at_least: float) -> Condition:
     return Condition(
         sql=lambda left, right: f"jaro_winkler_similarity({left(column)}, {right(column)}) >= {at_least - _ROUNDING}",
         python=_on_texts(column, lambda left, right: f"jaro_winkler({left}, {right}) >= {at_least - _ROUNDING}"),
+        read=frozenset([column]),
     )
 
 
@@ -87,6 +89,7 @@ def one_edit(column: str) -> Condition:
     return Condition(
         sql=lambda left, right: _near_sql(left(column), right(column)),
         python=_on_texts(column, lambda left, right: f"damerau_levenshtein({left}, {right}) <= 1"),
+        read=frozenset([column]),
     )
 
 
@@ -98,7 +101,8 @@ def same_part(column: str, start: int, length: int) -> Condition:
         return f"{part.format(left(column))} = {part.format(right(column))}"
 
     part = f"[{start}:{start + length}]"
-    return Condition(sql=sql, python=_on_texts(column, lambda left, right: f"{left}{part} == {right}{part}"))
+    python = _on_texts(column, lambda left, right: f"{left}{part} == {right}{part}")
+    return Condition(sql=sql, python=python, read=frozenset([column]))
 
 
 def day_month_swapped(column: str) -> Condition:
@@ -111,6 +115,7 @@ def day_month_swapped(column: str) -> Condition:
     return Condition(
         sql=sql,
         python=_on_texts(column, lambda left, right: f"{left}[:4] + {left}[6:8] + {left}[4:6] == {right}"),
+        read=frozenset([column]),
     )
 
 
@@ -131,7 +136,11 @@ def shares_nearly(column: str) -> Condition:
             f" len(list_filter({right(column)}, lambda other: {_near_sql('one', 'other')})) > 0)) > 0"
         )
 
-    return Condition(sql=sql, python=lambda left, right: f"have_near({left(column)}, {right(column)})")
+    return Condition(
+        sql=sql,
+        python=lambda left, right: f"have_near({left(column)}, {right(column)})",
+        read=frozenset([column]),
+    )
 
 
 def disjoint(column: str) -> Condition:
@@ -151,6 +160,7 @@ def years_apart(column: str, at_least: int) -> Condition:
     return Condition(
         sql=lambda left, right: f"abs({left(column)}::INTEGER - {right(column)}::INTEGER) >= {months}",
         python=_on_texts(column, lambda left, right: f"abs(int({left}) - int({right})) >= {months}"),
+        read=frozenset([column]),
     )
 
 
@@ -175,6 +185,7 @@ def all_of(*conditions: Condition) -> Condition:
     return Condition(
         sql=lambda left, right: "(" + " AND ".join(one.sql(left, right) for one in conditions) + ")",
         python=lambda left, right: "(" + " and ".join(one.python(left, right) for one in conditions) + ")",
+        read=_read_by(conditions),
     )
 
 
@@ -183,7 +194,12 @@ def any_of(*conditions: Condition) -> Condition:
     return Condition(
         sql=lambda left, right: "(" + " OR ".join(one.sql(left, right) for one in conditions) + ")",
         python=lambda left, right: "(" + " or ".join(one.python(left, right) for one in conditions) + ")",
+        read=_read_by(conditions),
     )
+
+
+def _read_by(conditions: Iterable[Condition]) -> frozenset[str]:
+    return frozenset().union(*(one.read for one in conditions))
 
 
 def _near_sql(one: str, other: str) -> str:
@@ -276,6 +292,11 @@ class Comparison:
 
         self.tests(side, side)
         return tuple(seen)
+
+    @cached_property
+    def read(self) -> frozenset[str]:
+        """The features of which it reads the text; of the others it asks only whether they are the same."""
+        return _read_by(level.condition for level in self.levels if level.condition)
 
     @property
     def frequencies(self) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from identity import blocking, clustering
 from identity.comparison import COMPARISONS
 from identity.evidence import Evidence, Ints
 from identity.model import Model
-from identity.pairs import Numbering, Pairs
+from identity.pairs import Numbering, Pairs, compact
 from identity.records import Stored, database, registered, view
 
 MUST_LINK: Final = "must_link"
@@ -86,10 +86,18 @@ def link(
 
 
 @contextmanager
-def gathered(features: pl.DataFrame | Iterable[pl.DataFrame], model: Model) -> Iterator[Gathered]:
-    """Gather features to be linked; they are gone when the block ends. See ``link`` for the arguments."""
+def gathered(
+    features: pl.DataFrame | Iterable[pl.DataFrame], model: Model, *, keep: bool = False
+) -> Iterator[Gathered]:
+    """Gather features to be linked; they are gone when the block ends.
+
+    Args:
+        features: see ``link``.
+        model: see ``link``.
+        keep: whether they are wanted again, as they came.
+    """
     with database() as connection, tempfile.TemporaryDirectory(prefix="voeg-identity-") as folder:
-        records = Gathered(connection, Path(folder), model)
+        records = Gathered(connection, Path(folder), model, keep=keep)
         for some in pieces(features, ROWS):
             records.add(some)
         yield records
@@ -111,22 +119,24 @@ def pieces(frames: pl.DataFrame | Iterable[pl.DataFrame], rows: int) -> Iterator
 class Gathered:
     """Records to be linked, in files; afterwards, what matching a change needs to know of them."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path, model: Model) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path, model: Model, *, keep: bool) -> None:
         """Begin without records.
 
         Args:
             connection: an empty database.
             folder: an empty folder.
             model: the model version.
+            keep: whether features are wanted again, as they came.
         """
         self._model = model
         self._view = view(model)
-        self._raw = _stored(folder / "raw")
+        self._kept = _stored(folder / "kept") if keep else None
         self._of_type = {party_type: _OfType(connection, folder, model, party_type) for party_type in COMPARISONS}
 
     def add(self, features: pl.DataFrame) -> None:
         """Take records in (``identity.features.SCHEMA``)."""
-        self._raw.add(features)
+        if self._kept:
+            self._kept.add(features)
         for party_type, records in self._of_type.items():
             some = features.filter(pl.col("party_type") == party_type)
             if not some.is_empty():
@@ -146,8 +156,14 @@ class Gathered:
         return self._of_type[party_type].pairs()
 
     def features(self) -> Iterator[pl.DataFrame]:
-        """Yield the features as they came."""
-        return self._raw.tiles()
+        """Yield the features as they came.
+
+        Raises:
+            RuntimeError: they were not kept.
+        """
+        if self._kept is None:
+            raise RuntimeError("features are yielded again only where they were gathered to be kept")
+        return self._kept.tiles()
 
     def keys(self, rows: int) -> Iterator[pl.DataFrame]:
         """Yield the blocking keys of all records, but those that the model knows as common.
@@ -177,7 +193,7 @@ class _OfType:
         """Take records in, and how the model sees them."""
         first = self._seen.count
         numbered = seen.with_columns(i=pl.int_range(first, first + seen.height, dtype=pl.Int32))
-        self._seen.add(numbered)
+        self._seen.add(numbered.select(compact(self._party_type)))
         self._numbers.append(features.select("record_no", "key"))
         with registered(self._connection, record_frame=numbered):
             blocking.add_keys(self._connection, "record_frame", blocking.RULES[self._party_type], self._keys)

@@ -6,7 +6,7 @@ in the order of their keys.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final
@@ -22,6 +22,7 @@ from identity.clustering import Edges
 from identity.comparison import COMPARISONS, VETOES, Comparison, frequencies
 from identity.evidence import Evidence, Ints, evidence
 from identity.model import Model, Population
+from identity.packing import LISTS
 from identity.records import Stored, surprise
 
 PAIRS: Final = 15_000_000
@@ -78,7 +79,7 @@ class Pairs:
             model: the model version.
             party_type: of all the records.
             numbering: of the records.
-            records: features as the model sees them.
+            records: features as the model sees them, ``compact``.
             keys_table: their blocking keys.
         """
         self._connection = connection
@@ -88,9 +89,8 @@ class Pairs:
         self._records = records
         self._keys = keys_table
         comparisons = COMPARISONS[party_type]
-        surprises = [surprise(name) for name in frequencies(comparisons)]
-        compared = dict.fromkeys(column for one in comparisons for column in one.columns)
-        self._columns = [*compared, *surprises, "only_source"]
+        surprises = _surprises(comparisons)
+        self._columns = columns(party_type)
         found = [f"{one.sql(_left, _right)} AS {one.name}" for one in comparisons]
         kept = [f"{_left(name)} AS {name}" for name in surprises]
         self._compared = f"SELECT place, {', '.join(found + kept)}, {_SAME_ONLY_SOURCE} AS duplicates FROM pair"  # noqa: S608
@@ -100,17 +100,10 @@ class Pairs:
         rules = blocking.RULES[self._party_type]
         blocks = blocking.blocks(self._connection, self._keys, rules, self._model.common_keys)
         found = [pl.DataFrame(schema={"l": pl.Int32, "r": pl.Int32, "weight": pl.Int32, "veto": pl.Boolean})]
-        tile = self._records.per_tile
-        for first, end in blocks.ranges(tile=tile, pairs=PAIRS):
-            left, right = blocks.pairs(first, end)
-            here, there = first // tile, right // tile
-            lefts = self._records.tile(here, self._columns)
-            for place in range(here, there.max(initial=here) + 1):
-                one, other = left[there == place], right[there == place]
-                rights = self._records.tile(place, self._columns)
-                weighed = self._weighed(lefts, one - here * tile, rights, other - place * tile)
-                kept = weighed["place"].to_numpy()
-                found.append(weighed.select("weight", "veto", l=pl.Series(one[kept]), r=pl.Series(other[kept])))
+        for left, right in blocks.pieces(tile=self._records.per_tile, pairs=PAIRS):
+            weighed = self._weighed(self._sides(left, right))
+            place = weighed["place"].to_numpy()
+            found.append(weighed.select("weight", "veto", l=pl.Series(left[place]), r=pl.Series(right[place])))
         return self._numbering.edges(pl.concat(found, how="diagonal"))
 
     def weigh(self, left: Ints, right: Ints) -> Evidence:
@@ -118,7 +111,7 @@ class Pairs:
         comparisons = COMPARISONS[self._party_type]
         numbers, rows = np.unique(self._numbering.order[np.concatenate([left, right])], return_inverse=True)
         records = self._records.gather(numbers, self._columns)
-        sides = _side_by_side(records, rows[: left.size], records, rows[left.size :])
+        sides = _side_by_side(records, rows[: left.size], records, rows[left.size :], np.arange(left.size))
         pairs = self._of_pairs(self._compared, sides).sort("place")
         return evidence(
             left,
@@ -132,12 +125,23 @@ class Pairs:
             population=self._model.populations[self._party_type],
         )
 
-    def _weighed(self, lefts: pl.DataFrame, left: Rows, rights: pl.DataFrame, right: Rows) -> pl.DataFrame:
+    def _sides(self, left: Rows, right: Rows) -> Iterator[pa.Table]:
+        """Yield pairs of records (``_side_by_side``), the left ones of one tile, the right ones tile by tile."""
+        tile = self._records.per_tile
+        here = int(left[0]) // tile
+        lefts = self._records.tile(here, self._columns)
+        tile_of = right // tile
+        for there in np.unique(tile_of).tolist():
+            places = np.flatnonzero(tile_of == there)
+            rights = self._records.tile(there, self._columns)
+            yield from _side_by_side(lefts, left[places] - here * tile, rights, right[places] - there * tile, places)
+
+    def _weighed(self, pairs: Iterator[pa.Table]) -> pl.DataFrame:
         """Return those of the pairs (``_side_by_side``) that reach the review threshold: place, weight, veto."""
         weight = _weight(COMPARISONS[self._party_type], self._model.populations[self._party_type])
         weighed = f"SELECT place, {weight} AS weight, {_veto(self._party_type)} AS veto FROM ({self._compared})"  # noqa: S608
         query = f"FROM ({weighed}) WHERE weight >= {self._model.review_threshold}"
-        return self._of_pairs(query, _side_by_side(lefts, left, rights, right))
+        return self._of_pairs(query, pairs)
 
     def _of_pairs(self, query: str, pairs: Iterator[pa.Table]) -> pl.DataFrame:
         """Answer a query of the table ``pair``, of which there is a first piece; rows come in any order."""
@@ -149,16 +153,47 @@ class Pairs:
         return answer
 
 
-def _side_by_side(lefts: pl.DataFrame, left: Rows, rights: pl.DataFrame, right: Rows) -> Iterator[pa.Table]:
-    """Yield pairs of rows, some at a time: ``place`` UInt32, ``l_…`` and ``r_…`` the columns of either side.
+def columns(party_type: str) -> list[str]:
+    """Return what pairs are weighed by: columns of features as the model sees them."""
+    comparisons = COMPARISONS[party_type]
+    compared = dict.fromkeys(column for one in comparisons for column in one.columns)
+    return [*compared, *_surprises(comparisons), "only_source"]
+
+
+def compact(party_type: str) -> list[pl.Expr]:
+    """Return these columns as pairs are weighed by them: what is only the same or another stands as a 64-bit hash.
+
+    That is smaller, and compared in a sixth less time. A billion pairs have one of their values taken for another of
+    its hash less than once in a billion times.
+    """
+    comparisons = COMPARISONS[party_type]
+    read = frozenset().union(*(one.read for one in comparisons), _surprises(comparisons))
+    return [pl.col(name) if name in read else _hashed(name) for name in columns(party_type)]
+
+
+def _hashed(name: str) -> pl.Expr:
+    if name in LISTS:
+        return pl.col(name).list.eval(pl.element().hash())
+    return pl.when(pl.col(name).is_not_null()).then(pl.col(name).hash()).alias(name)
+
+
+def _surprises(comparisons: Iterable[Comparison]) -> list[str]:
+    return [surprise(name) for name in frequencies(comparisons)]
+
+
+def _side_by_side(
+    lefts: pl.DataFrame, left: Rows, rights: pl.DataFrame, right: Rows, places: Rows
+) -> Iterator[pa.Table]:
+    """Yield pairs of rows, some at a time: ``place`` UInt32 as given, ``l_…`` and ``r_…`` the columns of either side.
 
     Putting rows side by side by their number takes a third of what a join by it does, and no preparation.
     """
     lefts, rights = lefts.rename(_left), rights.rename(_right)
     for start in range(0, max(left.size, 1), ROWS):
         some = slice(start, start + ROWS)
-        pairs = pl.concat([lefts[left[some]], rights[right[some]]], how="horizontal")
-        yield pairs.with_row_index("place", start).to_arrow(compat_level=pl.CompatLevel.newest())
+        place = pl.DataFrame({"place": places[some]}, schema={"place": pl.UInt32})
+        pairs = pl.concat([place, lefts[left[some]], rights[right[some]]], how="horizontal")
+        yield pairs.to_arrow(compat_level=pl.CompatLevel.newest())
 
 
 _left, _right = "l_{}".format, "r_{}".format

@@ -54,7 +54,7 @@ def link_landed(store: Store, held: Held, decisions: pl.DataFrame, model: Model,
 
     While that is incomplete, the store says so: whoever comes after a crash links everything anew.
     """
-    with linking.gathered(landed(store), model) as records:
+    with linking.gathered(landed(store), model, keep=True) as records:
         linked = (
             records.link(decisions) if engine is Engine.DUCKDB else link(records.features(), decisions, model, engine)
         )

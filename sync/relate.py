@@ -26,11 +26,11 @@ from store.engine import Store
 from sync import export
 from sync.customer import current_id
 
-NEAR: Final = ("name_and_postcode", "organisation_word_and_postcode")
+NEAR: Final = ("name_start_and_address", "organisation_word_and_postcode")
 """The blocking rules by which those of one name at one address are found: of persons, and of organisations."""
 
 MOST_NEAR: Final = 1_000
-"""Records of one name at one postcode that are looked at; a name that more have there relates nobody."""
+"""Records of one such key that are looked at; a name that more have there relates nobody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,16 +182,17 @@ def _sharing(connection: Connection, model: Model, entity_id: int) -> set[int]:
 
 
 def _near(record: Record) -> set[int]:
-    """Return the keys that a person, and an organisation, of the record's name has at its postcodes."""
+    """Return the keys that a person, and an organisation, of the record's name has at its addresses."""
     is_person = record.party_type == "person"
     names = record["family_parts"] if is_person else record["organisation_words"]
     called: dict[str, dict[str, Value]] = {
         "person": {"family_parts": names, "given_names": None},
         "organisation": {"organisation_words": names},
     }
+    places = {name: record[name] for name in ("addresses", "postcodes")}
     keys = set()
     for party_type, rule in zip(called, NEAR, strict=True):
-        as_such = dict.fromkeys(features.SCHEMA, None) | {"postcodes": record["postcodes"]} | called[party_type]
+        as_such = dict.fromkeys(features.SCHEMA, None) | places | called[party_type]
         keys.update(blocking.keys(as_such, party_type).get(rule, []))
     return keys
 

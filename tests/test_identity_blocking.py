@@ -43,8 +43,24 @@ def test_one_record_has_the_same_keys_in_process_as_in_bulk(party_type: str, row
 
 
 def test_keys_of_a_rule_are_all_combinations_of_its_values() -> None:
-    record = empty() | {"given_names": ["ed", "edward"], "postcodes": ["1234AB", "9999CD", "5555EF"]}
-    assert len(blocking.keys(record, "person")["name_and_postcode"]) == 6
+    record = empty() | {"given_names": ["ed", "edward"], "addresses": ["1234AB 1", "9999CD 2", "5555EF 3"]}
+    assert len(blocking.keys(record, "person")["name_start_and_address"]) == 6
+
+
+def test_swapped_names_have_the_same_starts_with_initials() -> None:
+    one = empty() | {
+        "given_names": ["simon"],
+        "first_letters": ["s"],
+        "family_parts": ["thomas"],
+        "postcodes": ["1234AB"],
+    }
+    other = one | {"given_names": ["thomas"], "first_letters": ["t"], "family_parts": ["simon"]}
+    initial = one | {"given_names": None}
+    rule = "name_start_initial_and_postcode"
+    found, swapped, without = (set(blocking.keys(record, "person")[rule]) for record in (one, other, initial))
+    assert len(found) == 2
+    assert found == swapped
+    assert len(found & without) == 1
 
 
 def test_the_hash_of_a_key_stays_as_it_is_stored() -> None:
@@ -80,11 +96,11 @@ def test_no_model_makes_a_key_of_very_many_records_block() -> None:
 @settings(max_examples=30, deadline=None)
 @given(
     rows=st.lists(st.fixed_dictionaries({"phones": st.none() | sets, "emails": st.none() | sets}), max_size=12),
-    cut=st.integers(0, 12),
+    tile=st.integers(1, 12),
     pieces=st.integers(1, 5),
 )
 def test_pairs_are_those_that_share_a_key_however_they_are_cut(
-    rows: list[dict[str, list[str] | None]], cut: int, pieces: int
+    rows: list[dict[str, list[str] | None]], tile: int, pieces: int
 ) -> None:
     rules = [blocking.Rule("phone", (blocking.each("phones"),)), blocking.Rule("email", (blocking.each("emails"),))]
     full: list[Row] = [empty() | dict(row) for row in rows]
@@ -95,9 +111,10 @@ def test_pairs_are_those_that_share_a_key_however_they_are_cut(
     }
     with database(full) as connection, pytest.MonkeyPatch.context() as patch:
         patch.setattr(blocking, "PAIRS", pieces)
-        patch.setattr(blocking, "KEYS", pieces)
         table = blocking.create_keys(connection, "record", rules)
         blocks = blocking.blocks(connection, table, rules, common=())
-        parts = [blocks.pairs(0, cut), blocks.pairs(cut, len(full) + 1)]
-    found = [pair for left, right in parts for pair in zip(left.tolist(), right.tolist(), strict=True)]
-    assert found == sorted(shared)
+        whole, parts = [blocks.pairs()], [*blocks.pieces(tile=tile, pairs=pieces)]
+    for pairs in (whole, parts):
+        found = [pair for left, right in pairs for pair in zip(left.tolist(), right.tolist(), strict=True)]
+        assert found == sorted(shared)
+    assert all(len({int(one) // tile for one in left}) == 1 for left, _ in parts)

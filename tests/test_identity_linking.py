@@ -357,7 +357,7 @@ def test_what_matching_keeps_can_be_read_after_linking() -> None:
     frame = features.compute(parties(*FAMILY, person("Ole", "Olsen", phone="+31687654321")))
     common = blocking.keys(frame.row(4, named=True), "person")["email"]
     model = replace(PRIOR, common_keys=frozenset(common))
-    with gathered(frame.iter_slices(2), model) as records:
+    with gathered(frame.iter_slices(2), model, keep=True) as records:
         records.link(decisions())
         kept = pl.concat(records.keys(rows=7))
         assert pl.concat(records.features()).equals(frame)
