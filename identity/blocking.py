@@ -32,6 +32,8 @@ historical_50k falls by .013; with half as many again it doesn't rise."""
 CEILING: Final = 16
 """A key that more than this many times ``at_most`` live records carry makes no candidates, whatever the model says."""
 
+MEMBERS: Final = 8_000_000
+"""Members of blocks counted at a time: some 130 MB."""
 PAIRS: Final = 4_000_000
 """Pairs of a piece of the records put in order at a time, repetitions included: some 200 MB."""
 
@@ -307,7 +309,11 @@ class Blocks:
 
     def _ends(self, tile: int, pairs: int) -> NDArray[np.int64]:
         """Return where the pieces end: the number after that of their last record."""
-        made = np.cumsum(np.bincount(self.member, self.after)).astype(np.int64)  # up to and including each record
+        count = np.zeros(int(self.member.max(initial=-1)) + 1)
+        for start in range(0, self.member.size, MEMBERS):  # NumPy copies what it counts
+            some = slice(start, start + MEMBERS)
+            count += np.bincount(self.member[some], self.after[some], minlength=count.size)
+        made = np.cumsum(count).astype(np.int64)  # up to and including each record
         ends = [0]
         while ends[-1] < made.size:
             first = ends[-1]
@@ -341,8 +347,9 @@ def blocks(
         rules: blocking rules.
         common: keys that make no candidates.
     """
+    [(keys,)] = connection.sql(f"SELECT count(*) FROM {keys_table}").fetchall()  # noqa: S608
+    members, afters, filled = np.empty(keys, dtype=np.int32), np.empty(keys, dtype=np.int16), 0
     known = np.array(sorted(common), dtype=np.int64)
-    members, afters = [np.empty(0, dtype=np.int32)], [np.empty(0, dtype=np.int16)]
     for number, rule in enumerate(rules):  # in one rule after the other there is less to sort than in all together
         key, member = _sorted_keys(connection, keys_table, number)
         start = np.flatnonzero(_begins(key))
@@ -350,9 +357,10 @@ def blocks(
         useful = (size > 1) & (size <= rule.ceiling)
         useful[useful] = ~_among(key[start[useful]], known)
         chosen = np.flatnonzero(np.repeat(useful, size))
-        members.append(member[chosen])
-        afters.append((np.repeat((start + size)[useful], size[useful]) - chosen - 1).astype(np.int16))
-    return Blocks(np.concatenate(members), np.concatenate(afters))
+        some = slice(filled, filled := filled + chosen.size)
+        members[some] = member[chosen]
+        afters[some] = np.repeat((start + size)[useful], size[useful]) - chosen - 1
+    return Blocks(members[:filled], afters[:filled])
 
 
 def _sorted_keys(

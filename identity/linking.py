@@ -146,9 +146,10 @@ class Gathered:
         """Link what was gathered; see ``linking.link``."""
         parts = []
         for records in self._of_type.values():
-            ordered = records.numbers().sort("key", "record_no")
+            pairs = records.pairs()
+            ordered = records.numbers()[pairs.numbering.order]
             if not ordered.is_empty():
-                parts.append(_link_population(ordered, records.pairs(), decisions, self._model))
+                parts.append(_link_population(ordered, pairs, decisions, self._model))
         return _together(parts)
 
     def pairs(self, party_type: str) -> Pairs:

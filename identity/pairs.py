@@ -85,7 +85,7 @@ class Pairs:
         self._connection = connection
         self._model = model
         self._party_type = party_type
-        self._numbering = numbering
+        self.numbering = numbering
         self._records = records
         self._keys = keys_table
         comparisons = COMPARISONS[party_type]
@@ -104,12 +104,12 @@ class Pairs:
             weighed = self._weighed(self._sides(left, right))
             place = weighed["place"].to_numpy()
             found.append(weighed.select("weight", "veto", l=pl.Series(left[place]), r=pl.Series(right[place])))
-        return self._numbering.edges(pl.concat(found, how="diagonal"))
+        return self.numbering.edges(pl.concat(found, how="diagonal"))
 
     def weigh(self, left: Ints, right: Ints) -> Evidence:
         """Weigh the given pairs (places in the key order, ``left`` < ``right``), whatever they prove."""
         comparisons = COMPARISONS[self._party_type]
-        numbers, rows = np.unique(self._numbering.order[np.concatenate([left, right])], return_inverse=True)
+        numbers, rows = np.unique(self.numbering.order[np.concatenate([left, right])], return_inverse=True)
         records = self._records.gather(numbers, self._columns)
         sides = _side_by_side(records, rows[: left.size], records, rows[left.size :], np.arange(left.size))
         pairs = self._of_pairs(self._compared, sides).sort("place")

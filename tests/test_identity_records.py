@@ -28,3 +28,12 @@ def test_records_are_found_by_number_however_they_came(sizes: list[int], per_til
         assert tiles == [everything[start : start + per_tile] for start in range(0, len(everything), per_tile)]
         numbers = sorted(wanted.intersection(everything))
         assert stored.gather(np.array(numbers, dtype=np.int64), ["i"]).to_dict(as_series=False) == {"i": numbers}
+
+
+def test_a_tile_in_which_no_list_has_a_value_reads_back_as_it_was(tmp_path: Path) -> None:
+    lists = pl.DataFrame({"word": ["one", "two", "three", "four"], "letters": [None, None, ["a", "b"], None]})
+    pieces = pl.concat(lists.iter_slices(1), rechunk=False)  # Polars takes what it evaluates apart again for each
+    rows = pieces.select(pl.col("letters").list.eval(pl.element().hash()), "word")
+    stored = Stored(tmp_path, 1)
+    stored.add(rows)
+    assert pl.concat(stored.tiles()).equals(rows)
