@@ -27,8 +27,8 @@ from identity.records import Stored, surprise
 
 PAIRS: Final = 15_000_000
 """Pairs, repetitions included, that are made at a time; without repetitions some 60 MB."""
-ROWS: Final = 50_000
-"""Pairs handed to DuckDB at a time, with the features of both records: some 50 MB."""
+ROWS: Final = 100_000
+"""Pairs handed to DuckDB at a time, with the features of both records: some 80 MB."""
 
 Rows = NDArray[np.integer]
 """Rows of a frame, by number."""
