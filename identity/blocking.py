@@ -285,7 +285,7 @@ class Blocks:
     """Records that share a key, block after block, in the order of their number within each."""
 
     member: NDArray[np.int32]  # record number ``i``
-    after: NDArray[np.int16]  # how many members of its block come after it
+    after: NDArray[np.int16]  # how many members of its block come after it: fewer than its rule's ceiling
 
     def pairs(self) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """Return the candidates: the smaller record of every pair, and the larger; each pair once, sorted."""

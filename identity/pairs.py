@@ -163,8 +163,8 @@ def columns(party_type: str) -> list[str]:
 def compact(party_type: str) -> list[pl.Expr]:
     """Return these columns as pairs are weighed by them: what is only the same or another stands as a 64-bit hash.
 
-    That is smaller, and compared in a sixth less time. A billion pairs have one of their values taken for another of
-    its hash less than once in a billion times.
+    That is smaller, and compared in a sixth less time. Among a billion pairs a value is taken for another of its hash
+    once in a billion times.
     """
     comparisons = COMPARISONS[party_type]
     read = frozenset().union(*(one.read for one in comparisons), _surprises(comparisons))
