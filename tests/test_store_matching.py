@@ -108,7 +108,7 @@ def kept(store: Store) -> tuple[object, ...]:
 
 def test_filled_after_linking_in_bulk_is_as_applied_one_by_one(store: Store) -> None:
     everybody = people()
-    with gathered(everybody, PRIOR) as records, store.write() as connection:
+    with gathered(everybody, PRIOR, keep=True) as records, store.write() as connection:
         linked = records.link(pl.DataFrame(schema=DECISION_SCHEMA))
         matching.clear(connection)
         for keys in records.keys(1000):
