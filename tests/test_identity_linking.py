@@ -353,6 +353,12 @@ def test_a_gender_that_is_not_told_comes_from_the_given_name() -> None:
     assert seen["gender"].to_list() == ["male", None, "male"]
 
 
+def test_features_that_were_not_kept_are_not_yielded() -> None:
+    frame = features.compute(parties(*FAMILY))
+    with gathered(frame, PRIOR) as records, pytest.raises(RuntimeError, match="gathered to be kept"):
+        records.features()
+
+
 def test_what_matching_keeps_can_be_read_after_linking() -> None:
     frame = features.compute(parties(*FAMILY, person("Ole", "Olsen", phone="+31687654321")))
     common = blocking.keys(frame.row(4, named=True), "person")["email"]
